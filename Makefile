@@ -1,0 +1,54 @@
+# `make` alone lists the targets. Every target works on a fresh checkout with Python 3.11 or later and make:
+# the first one run creates .venv and installs what is needed, at the versions of constraints.txt.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for p in python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.installed
+TEST_JOBS ?= 2
+
+.PHONY: help demo test lint format serve bench bench-quick proto constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "spanhouse needs Python 3.11 or later on PATH (or: make PYTHON=/path/to/python3.11)"; exit 1; }
+	@test -x $(BIN)/python || { echo "== creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@echo "== installing spanhouse and its tools into .venv (once; about a minute)"
+	@$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]' | grep -v -e 'already satisfied' -e 'Downloading' -e 'Using cached' -e 'ETA'
+	@touch $@
+
+demo: $(READY) ## time the standard library's own code, end to end, and print the percentiles
+	@$(BIN)/python -m examples.demo
+
+test: $(READY) ## run all tests (real server, real engine, real sockets)
+	$(BIN)/python -m pytest -n $(TEST_JOBS)
+
+lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_proto.py --check
+
+format: $(READY) ## let ruff format and fix what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: $(READY) ## start a server on the default ports, data in ./spanhouse-data
+	$(BIN)/spanhouse serve --data spanhouse-data
+
+bench: $(READY) ## measure every budget against its peers, in one run
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(READY) ## the same in under two minutes, with wider error
+	$(BIN)/python -m benchmarks --quick
+
+proto: $(READY) ## regenerate the protobuf code
+	$(BIN)/python tools/generate_proto.py
+
+constraints: $(READY) ## write the installed versions to constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
+
+clean: ## remove .venv, caches and build output
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Finished spans to OTLP bytes to gRPC, bounded and off the callers path."""

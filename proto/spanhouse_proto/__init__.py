@@ -1,0 +1,1 @@
+"""Generated protobuf code, and the schema ClickHouse decodes OTLP with."""

@@ -1,0 +1,1 @@
+"""spanhouse: which of my functions are slow, how often, and since when?"""
