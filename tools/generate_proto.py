@@ -1,4 +1,4 @@
-"""Writes the protobuf code of proto/spanhouse_proto, or with --check says whether what is committed is current.
+"""Writes the protobuf code of proto/spanhouse_proto; with --check, says whether what is committed is current.
 
 Only query.proto is compiled: landing.proto is read by ClickHouse, not by Python.
 """
