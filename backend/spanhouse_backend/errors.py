@@ -1,0 +1,58 @@
+"""Every error that one part of the backend raises for another to handle.
+
+SpanhouseError
+├── SettingsError        a setting that cannot be used, by name
+├── StoreError           the store cannot do what was asked
+│   ├── StoreHeld        the data directory is in use by another process
+│   ├── StoreUnusable    the data directory cannot be read or written, or is not ours
+│   ├── MalformedData    the engine could not decode what it was given: the sender's fault
+│   └── StoreUnavailable everything else the engine refuses: worth trying again
+├── Overloaded           more is waiting than may wait: worth trying again later
+└── InvalidQuestion      a query parameter that makes no sense, by name
+
+A dependency's own errors are translated where it is called, in store/translate.py, and appear nowhere else.
+"""
+
+
+class SpanhouseError(Exception):
+    """The base of all of ours; its text is written for the person who reads it."""
+
+
+class SettingsError(SpanhouseError):
+    """A setting that cannot be used. The text names the option."""
+
+
+class StoreError(SpanhouseError):
+    """The store cannot do what was asked."""
+
+
+class StoreHeld(StoreError):
+    """The data directory belongs to another process for as long as that one lives."""
+
+
+class StoreUnusable(StoreError):
+    """The data directory cannot be read or written, or what is in it is not ours."""
+
+
+class MalformedData(StoreError):
+    """The engine could not decode what it was given."""
+
+
+class StoreUnavailable(StoreError):
+    """The engine refused for a reason that lies with it, not with the sender."""
+
+
+class Overloaded(SpanhouseError):
+    """More is waiting to be stored than may wait."""
+
+
+class InvalidQuestion(SpanhouseError):
+    """A query parameter that makes no sense.
+
+    `parameter` is its name as the caller wrote it; the text says what is wrong with its value.
+    """
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
+        self.parameter = parameter
+        self.problem = problem

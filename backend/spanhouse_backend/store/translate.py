@@ -1,0 +1,31 @@
+"""The one seam where the ClickHouse client's errors become ours."""
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable
+
+# What ClickHouse's ProtobufList reader says of bytes that do not decode, found by feeding it flipped, truncated
+# and random requests. Everything else is treated as the engine's own trouble, which a sender may retry.
+MALFORMED_CODES = frozenset(
+    {
+        26,  # CANNOT_PARSE_QUOTED_STRING
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        32,  # ATTEMPT_TO_READ_AFTER_EOF
+        33,  # CANNOT_READ_ALL_DATA
+        117,  # INCORRECT_DATA
+        128,  # TOO_LARGE_ARRAY_SIZE
+        131,  # TOO_LARGE_STRING_SIZE
+        190,  # SIZES_OF_ARRAYS_DONT_MATCH
+        436,  # PROTOBUF_BAD_CAST
+        444,  # UNKNOWN_PROTOBUF_FORMAT
+    }
+)
+
+
+def translate(error: ClickHouseError, doing: str) -> StoreError:
+    """Our error for one of the client's, saying what was being done."""
+    code = error.code if isinstance(error, DatabaseError) else None
+    kind = MalformedData if code in MALFORMED_CODES else StoreUnavailable
+    # The engine repeats "Code: N. DB::Exception:" at each layer; the last part is the message itself.
+    message = str(error).rsplit("DB::Exception: ", 1)[-1].strip()
+    return kind(f"{doing}: {message}")
