@@ -1,0 +1,20 @@
+"""Fixtures that start the real server."""
+
+from collections.abc import Iterator
+
+import pytest
+from harness import ServerProcess
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[ServerProcess]:
+    """A running server over an empty directory, for this test alone."""
+    with ServerProcess(tmp_path / "data") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory) -> Iterator[ServerProcess]:
+    """A running server for a module whose tests tell their spans apart by service name."""
+    with ServerProcess(tmp_path_factory.mktemp("shared") / "data") as process:
+        yield process
