@@ -3,6 +3,7 @@
 isort:skip_file
 The questions spanhouse answers, as a gRPC service. REST and the command line ask the same questions by
 the same names: durations are integer nanoseconds in fields ending in _ns, times are Unix nanoseconds.
+A parameter that makes no sense is INVALID_ARGUMENT, its message beginning with the parameter's name.
 """
 
 from collections import abc as _abc
@@ -24,12 +25,16 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class FunctionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    FROM_FIELD_NUMBER: _builtins.int
-    TO_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     SERVICE_FIELD_NUMBER: _builtins.int
     SORT_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
-    to: _builtins.str
+    since: _builtins.str
+    """Half-open window [since, until): ISO 8601, Unix seconds, or an age such as "15m", "1h", "7d".
+    Empty `since` is everything stored; empty `until` is now.
+    """
+    until: _builtins.str
     service: _builtins.str
     """Only this service, when not empty."""
     sort: _builtins.str
@@ -39,14 +44,15 @@ class FunctionsRequest(_message.Message):
     def __init__(
         self,
         *,
-        to: _builtins.str = ...,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
         service: _builtins.str = ...,
         sort: _builtins.str = ...,
         limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "limit", b"limit", "service", b"service", "sort", b"sort", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "service", b"service", "since", b"since", "sort", b"sort", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -66,7 +72,9 @@ class FunctionsResponse(_message.Message):
     accuracy: _builtins.str
     """"bucketed" (percentiles within 0.55%) or "exact"."""
     from_unix_ns: _builtins.int
-    """The window that was answered, in Unix nanoseconds: rollups answer whole minutes."""
+    """The window that was answered, in Unix nanoseconds: rollups answer whole minutes, so it may begin and end
+    up to a minute outside what was asked. 0 is everything stored.
+    """
     to_unix_ns: _builtins.int
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Function]: ...
@@ -179,16 +187,22 @@ class TraceResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ROWS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """Whether the trace has more spans than that."""
     @_builtins.property
-    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]: ...
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]:
+        """The earliest 10,000 spans at most."""
+
     def __init__(
         self,
         *,
         rows: _abc.Iterable[Global___Span] | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

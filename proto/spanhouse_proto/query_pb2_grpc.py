@@ -57,7 +57,7 @@ class QueryServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Trace(self, request, context):
-        """Every span of one trace, in order of start.
+        """Every span of one trace, in order of start. NOT_FOUND when none is stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

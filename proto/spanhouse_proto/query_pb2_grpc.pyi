@@ -3,6 +3,7 @@
 isort:skip_file
 The questions spanhouse answers, as a gRPC service. REST and the command line ask the same questions by
 the same names: durations are integer nanoseconds in fields ending in _ns, times are Unix nanoseconds.
+A parameter that makes no sense is INVALID_ARGUMENT, its message beginning with the parameter's name.
 """
 
 from collections import abc as _abc
@@ -36,7 +37,7 @@ class QueryStub:
     Functions: _grpc.UnaryUnaryMultiCallable[_query_pb2.FunctionsRequest, _query_pb2.FunctionsResponse]
     """Per function: how often, how slow, how often wrong, over a window of time."""
     Trace: _grpc.UnaryUnaryMultiCallable[_query_pb2.TraceRequest, _query_pb2.TraceResponse]
-    """Every span of one trace, in order of start."""
+    """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
 
 @_typing.type_check_only
 class QueryAsyncStub(QueryStub):
@@ -44,7 +45,7 @@ class QueryAsyncStub(QueryStub):
     Functions: _aio.UnaryUnaryMultiCallable[_query_pb2.FunctionsRequest, _query_pb2.FunctionsResponse]  # type: ignore[assignment]
     """Per function: how often, how slow, how often wrong, over a window of time."""
     Trace: _aio.UnaryUnaryMultiCallable[_query_pb2.TraceRequest, _query_pb2.TraceResponse]  # type: ignore[assignment]
-    """Every span of one trace, in order of start."""
+    """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
 
 class QueryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -61,6 +62,6 @@ class QueryServicer(metaclass=_abc_1.ABCMeta):
         request: _query_pb2.TraceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.TraceResponse, _abc.Awaitable[_query_pb2.TraceResponse]]:
-        """Every span of one trace, in order of start."""
+        """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
 
 def add_QueryServicer_to_server(servicer: QueryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
