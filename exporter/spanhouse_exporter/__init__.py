@@ -1,1 +1,21 @@
-"""Finished spans to OTLP bytes to gRPC, bounded and off the callers path."""
+"""Finished spans to OTLP bytes to gRPC, bounded and off the caller's path."""
+
+from spanhouse_exporter.envelope import resource_fields, scope_fields
+from spanhouse_exporter.intake import Intake
+from spanhouse_exporter.pipeline import Outcome, Pipeline, Sender
+from spanhouse_exporter.sender import GrpcSender
+from spanhouse_exporter.settings import ExporterSettings, from_environment
+from spanhouse_exporter.status import ExporterStatus
+
+__all__ = [
+    "ExporterSettings",
+    "ExporterStatus",
+    "GrpcSender",
+    "Intake",
+    "Outcome",
+    "Pipeline",
+    "Sender",
+    "from_environment",
+    "resource_fields",
+    "scope_fields",
+]

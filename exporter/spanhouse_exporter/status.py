@@ -1,0 +1,36 @@
+"""What became of every span that was handed over: the numbers, and the words for why some were lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+QUEUE_FULL: Final = "queue_full"
+"""The backend was slower than the program for longer than the queue could hold."""
+EXPORT_FAILED: Final = "export_failed"
+"""The receiver refused the request, or could not be reached before the deadline."""
+REJECTED: Final = "rejected"
+"""The receiver took the request and refused some of its spans."""
+SHUTDOWN: Final = "shutdown"
+"""Still waiting when the process had to end, or finished after `shutdown`."""
+
+
+@dataclass(frozen=True)
+class ExporterStatus:
+    """Counts of spans since the process started (a forked child starts at zero)."""
+
+    queued: int = 0
+    """Finished, not yet acknowledged."""
+    exported: int = 0
+    """Acknowledged by the receiver."""
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Lost, by reason: the constants of this module."""
+    requests: int = 0
+    """Requests acknowledged."""
+    failed_requests: int = 0
+    """Requests given up."""
+
+    @property
+    def failed(self) -> int:
+        """All lost spans, whatever the reason."""
+        return sum(self.dropped.values())

@@ -1,0 +1,95 @@
+"""One daemon thread that does a round of work when told to or when a delay has passed.
+
+It is started when first needed, and sleeps without a timeout once there has been nothing to do for a while:
+an idle program is left alone.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+_logger = logging.getLogger(__name__)
+
+_IDLE_ROUNDS_BEFORE_PARKING = 5
+
+
+class Worker:
+    """Runs `warm_up` once, then `work` again and again.
+
+    Concurrency: both events are cleared before the round they cause, so a signal during a round causes
+    another one and none is missed. `_start_lock` only guards starting, and is replaced after a fork, when its
+    holder may be gone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        warm_up: Callable[[], None],
+        work: Callable[[], bool],
+        park: Callable[[], bool],
+        delay_seconds: float,
+    ) -> None:
+        self._name = name
+        self._warm_up = warm_up
+        self._work = work
+        self._park = park
+        self._delay_seconds = delay_seconds
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Forgets the thread, which does not exist in this process."""
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._unparked = threading.Event()
+        self._due = threading.Event()
+        self._stopping = False
+
+    def unpark(self) -> None:
+        """Makes sure that a round comes within the delay: starts the thread, or ends its long sleep."""
+        if self._thread is None:
+            self._start()
+        self._unparked.set()
+
+    def hurry(self) -> None:
+        """Makes sure that a round comes now."""
+        self._due.set()
+        self.unpark()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Asks the thread to end and waits that long for it."""
+        self._stopping = True
+        self._due.set()
+        self._unparked.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_seconds)
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._thread is not None or self._stopping:
+                return
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter is ending, or the machine is out of threads: spans wait, and are counted.
+                return
+            self._thread = thread
+
+    def _run(self) -> None:
+        idle_rounds = 0
+        try:
+            self._warm_up()
+        except Exception:
+            _logger.exception("spanhouse: the %s thread could not prepare", self._name)
+        while not self._stopping:
+            if idle_rounds >= _IDLE_ROUNDS_BEFORE_PARKING and self._park():
+                self._unparked.wait()
+            self._unparked.clear()
+            self._due.wait(self._delay_seconds)
+            self._due.clear()
+            try:
+                idle_rounds = 0 if self._work() else idle_rounds + 1
+            except Exception:
+                _logger.exception("spanhouse: a round of the %s thread failed", self._name)
+                idle_rounds = 0

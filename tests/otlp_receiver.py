@@ -1,0 +1,96 @@
+"""A real OTLP/gRPC receiver on a loopback port, decoding with the official classes, for the client's tests."""
+
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from contextlib import contextmanager
+from time import monotonic
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+
+
+class Receiver:
+    """What arrived. `respond` may return response bytes or abort through the gRPC context."""
+
+    def __init__(self, respond: Callable[[bytes, grpc.ServicerContext], bytes]) -> None:
+        self.respond = respond
+        self.raw: list[bytes] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        self.port = 0
+        self._arrived = threading.Condition()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def requests(self) -> list[ExportTraceServiceRequest]:
+        return [ExportTraceServiceRequest.FromString(raw) for raw in self.raw]
+
+    @property
+    def spans(self) -> list:
+        return [
+            span
+            for request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def named(self, suffix: str) -> list:
+        """Spans whose name ends so."""
+        return [span for span in self.spans if span.name.endswith(suffix)]
+
+    def resource(self) -> dict:
+        return attributes(self.requests[-1].resource_spans[0].resource)
+
+    def wait_for(self, count: int, seconds: float = 20) -> None:
+        """Returns when that many spans have arrived; fails when they do not."""
+        give_up = monotonic() + seconds
+        with self._arrived:
+            while len(self.spans) < count:
+                assert self._arrived.wait(give_up - monotonic()), f"{len(self.spans)} of {count} spans arrived"
+
+    def handle(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        response = self.respond(request, context)
+        with self._arrived:
+            self.raw.append(request)
+            self.metadata.append(dict(context.invocation_metadata()))
+            self._arrived.notify_all()
+        return response
+
+
+def attributes(message) -> dict:
+    """KeyValues as a dict of Python values."""
+    return {pair.key: value(pair.value) for pair in message.attributes}
+
+
+def value(any_value):
+    kind = any_value.WhichOneof("value")
+    if kind is None:
+        return None
+    content = getattr(any_value, kind)
+    if kind == "array_value":
+        return [value(item) for item in content.values]
+    if kind == "kvlist_value":
+        return {pair.key: value(pair.value) for pair in content.values}
+    return content
+
+
+@contextmanager
+def receiving(respond: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _request, _context: b""):
+    """A receiver, listening."""
+    receiver = Receiver(respond)
+    handler = grpc.unary_unary_rpc_method_handler(receiver.handle)
+    with futures.ThreadPoolExecutor(4) as threads:
+        server = grpc.server(threads, options=[("grpc.max_receive_message_length", 64 << 20)])
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
+        receiver.port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield receiver
+        finally:
+            server.stop(grace=0.2).wait()

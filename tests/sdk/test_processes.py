@@ -1,0 +1,128 @@
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from otlp_receiver import receiving
+
+
+def run(script: str, endpoint: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+def test_a_script_without_configuration_delivers_at_exit():
+    """Nothing but the decorator and two variables: the spans are there when the process has ended."""
+    with receiving() as receiver:
+        run(
+            """
+            import spanhouse
+
+            @spanhouse.capture
+            def work():
+                pass
+
+            for _ in range(1000):
+                work()
+            """,
+            receiver.endpoint,
+            OTEL_SERVICE_NAME="script",
+        )
+        assert len(receiver.spans) == 1000
+        assert receiver.resource()["service.name"] == "script"
+
+
+def test_exit_is_bounded_when_nobody_answers():
+    """With a dead endpoint a process ends with its own exit code, a second or so after its last line."""
+    done = run(
+        """
+        import time
+        import spanhouse
+
+        @spanhouse.capture
+        def work():
+            pass
+
+        for _ in range(3000):
+            work()
+        print(time.time())
+        """,
+        "http://127.0.0.1:9",
+    )
+    assert time.time() - float(done.stdout) < 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_sends_its_own_spans_once():
+    """Parent and child each deliver what they captured: no span lost, none sent twice, no id repeated."""
+    with receiving() as receiver:
+        run(
+            """
+            import os, warnings
+            import spanhouse
+            warnings.simplefilter("ignore")
+
+            @spanhouse.capture
+            def before():
+                pass
+
+            @spanhouse.capture
+            def after():
+                pass
+
+            for _ in range(700):
+                before()
+            child = os.fork()
+            for _ in range(900):
+                after()
+            if child:
+                os.waitpid(child, 0)
+            else:
+                spanhouse.flush(20)
+                os._exit(0)
+            """,
+            receiver.endpoint,
+        )
+        assert len(receiver.named("before")) == 700
+        assert len(receiver.named("after")) == 1800
+        assert len({span.span_id for span in receiver.spans}) == 2500
+
+
+def test_a_provider_set_by_the_application_is_respected():
+    """Captured spans go through it, even when it is set after the first captured call."""
+    with receiving() as receiver:
+        done = run(
+            """
+            import spanhouse
+            from opentelemetry import trace
+            from opentelemetry.sdk.trace import TracerProvider
+            from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+            from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+            @spanhouse.capture
+            def work():
+                pass
+
+            work()
+            memory = InMemorySpanExporter()
+            provider = TracerProvider()
+            provider.add_span_processor(SimpleSpanProcessor(memory))
+            trace.set_tracer_provider(provider)
+            with trace.get_tracer("theirs").start_as_current_span("theirs"):
+                work()
+            ours, theirs = memory.get_finished_spans()
+            print(ours.name, ours.parent.span_id == theirs.context.span_id, ours.instrumentation_scope.name)
+            print(ours.attributes["code.function.name"])
+            """,
+            receiver.endpoint,
+        )
+        assert done.stdout.split("\n")[:2] == ["__main__.work True spanhouse", "__main__.work"]
+        assert len(receiver.spans) == 1
