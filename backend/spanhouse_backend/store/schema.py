@@ -5,7 +5,9 @@ the landing view comes last, so no span can flow into half a schema.
 """
 
 from collections.abc import Iterator
-from importlib.resources import files
+from contextlib import AbstractContextManager
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -41,6 +43,6 @@ def statements() -> Iterator[Statement]:
         yield Statement(makes, (folder / name).read_text(encoding="utf-8"))
 
 
-def landing_message() -> str:
-    """The protobuf schema that ClickHouse decodes requests with."""
-    return (files("spanhouse_proto") / "landing.proto").read_text(encoding="utf-8")
+def landing_schema() -> AbstractContextManager[Path]:
+    """The protobuf schema that ClickHouse decodes requests with, as a file for as long as it is needed."""
+    return as_file(files("spanhouse_proto") / "landing.proto")

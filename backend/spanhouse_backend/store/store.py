@@ -8,6 +8,7 @@ GIL. Nothing here knows what a span or a percentile is.
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -18,7 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable, StoreUnusable
 from spanhouse_backend.store.directory import DirectoryLock
-from spanhouse_backend.store.schema import landing_message, statements
+from spanhouse_backend.store.schema import landing_schema, statements
 from spanhouse_backend.store.translate import translate
 
 READERS = 2
@@ -45,10 +46,11 @@ class Store:
         self._idle_readers = readers
         self._insert_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-insert")
         self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="spanhouse-read")
+        self._resources = ExitStack()
         self._insert_settings = {
-            "format_schema_source": "string",
-            "format_schema": landing_message(),
-            "format_schema_message_name": "ResourceSpans",
+            # By path, because the embedded engine leaves a copy of a schema that is given as text in the folder
+            # the process was started in.
+            "format_schema": f"{self._resources.enter_context(landing_schema())}:ResourceSpans",
             # Attribute values that are arrays are for people to read and search: "/usr/bin", not "\\/usr\\/bin".
             "output_format_json_escape_forward_slashes": 0,
             # A request may hold spans of any number of days; the default stops at 100.
@@ -118,6 +120,7 @@ class Store:
         self._read_threads.shutdown()
         for client in (self._inserter, *self._idle_readers):
             client.close()
+        self._resources.close()
         self._lock.release()
 
 
