@@ -2,7 +2,7 @@
 
 from spanhouse_exporter.envelope import resource_fields, scope_fields
 from spanhouse_exporter.intake import Intake
-from spanhouse_exporter.pipeline import Outcome, Pipeline, Sender
+from spanhouse_exporter.pipeline import Outcome, Pipeline, Sender, after_fork_in_child
 from spanhouse_exporter.sender import GrpcSender
 from spanhouse_exporter.settings import ExporterSettings, from_environment
 from spanhouse_exporter.status import ExporterStatus
@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "Pipeline",
     "Sender",
+    "after_fork_in_child",
     "from_environment",
     "resource_fields",
     "scope_fields",

@@ -10,7 +10,6 @@ from __future__ import annotations
 # has imported gRPC could not deliver its spans.
 import concurrent.futures.thread  # noqa: F401
 import logging
-import os
 import random
 import threading
 from time import monotonic
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from opentelemetry import context as otel_context
 
 from spanhouse_exporter import envelope
+from spanhouse_exporter.importing import importing
 from spanhouse_exporter.pipeline import Outcome
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class GrpcSender:
 
     def _connect(self) -> Any:
         if self._call is None:
-            with _importing:
+            with importing:
                 self._call = self._open().unary_unary(METHOD)
         return self._call
 
@@ -138,24 +138,3 @@ def target_of(endpoint: str, *, insecure: bool) -> tuple[str, bool]:
     if separator and scheme in ("http", "https"):
         return urlsplit(endpoint).netloc, scheme == "https"
     return endpoint, not insecure
-
-
-# A fork in the middle of an import leaves the child with half a module for ever, and the worker may be importing
-# gRPC (which imports more when a channel is opened) just when a program forks early. So a fork waits for that,
-# a fraction of a second at most.
-_importing = threading.Lock()
-_IMPORT_SECONDS = 5.0
-
-
-def _before_fork() -> None:
-    if not _importing.acquire(timeout=_IMPORT_SECONDS):
-        _logger.warning("spanhouse: importing gRPC takes long; the forked process may not export")
-
-
-def _after_fork() -> None:
-    if _importing.locked():
-        _importing.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -8,6 +8,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from spanhouse_exporter.importing import importing
+
 _logger = logging.getLogger(__name__)
 
 _IDLE_ROUNDS_BEFORE_PARKING = 5
@@ -79,7 +81,8 @@ class Worker:
     def _run(self) -> None:
         idle_rounds = 0
         try:
-            self._warm_up()
+            with importing:
+                self._warm_up()
         except Exception:
             _logger.exception("spanhouse: the %s thread could not prepare", self._name)
         while not self._stopping:

@@ -1,4 +1,4 @@
-"""One captured function: its name and constants, and where its spans go.
+"""One captured function: its name, constants and statistics, and where its spans go.
 
 Where they go can change while a program runs: an application may set its tracer provider after the first
 captured call, or call `configure`. Each call compares one reference to see whether that happened.
@@ -6,18 +6,25 @@ captured call, or call `configure`. Each call compares one reference to see whet
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
-from spanhouse import runtime
+from spanhouse import active, runtime, statistics
+from spanhouse.clock import ANCHOR
 from spanhouse.foreign_call import ForeignCall
+from spanhouse.light_span import LightSpan
+from spanhouse.provider import TracerProvider
+from spanhouse.starting import Extras, start
+from spanhouse.version import SCOPE_NAME, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.trace import SpanKind
+    from opentelemetry.context import Context
 
     from spanhouse.site import Site
 
@@ -27,36 +34,57 @@ _logger = logging.getLogger(__name__)
 class Call(Protocol):
     """One call being timed."""
 
+    @property
+    def span(self) -> Span:
+        """The call's span."""
+
     def leave(self) -> None:
         """It returned."""
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, skip_frames: int = 0) -> None:
         """It raised."""
+
+    def suspend(self) -> Context:
+        """A generator hands over to its consumer; returns what `resume` takes."""
+
+    def resume(self, inside: Context) -> None:
+        """The generator goes on."""
 
 
 class _Nothing:
     """Stands in when a call could not be started: the program runs on, untimed."""
 
+    span: Span = INVALID_SPAN
+
     def leave(self) -> None:
         """Does nothing."""
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, skip_frames: int = 0) -> None:
         """Does nothing."""
+
+    def suspend(self) -> Context:
+        """Changes nothing."""
+        return active.current()
+
+    def resume(self, inside: Context) -> None:
+        """Changes nothing."""
 
 
 class CallSite:
     """Constants of one captured function, bound to the provider of the moment.
 
-    Concurrency: `_bind` may run in several threads at once; each makes an equal binding and the last one
-    stays.
+    Concurrency: `_bind` may run in several threads at once; each makes an equal binding and the last one stays.
     """
 
-    __slots__ = ("__weakref__", "_bound_to", "_site", "_tracer", "attributes", "kind", "name")
+    __slots__ = ("__weakref__", "_bound_to", "_site", "_tracer", "attributes", "kind", "name", "statistics")
 
-    def __init__(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.kind = kind
-        self.attributes = attributes
+        self.attributes: Mapping[str, Any] = attributes or {}
+        self.statistics = statistics.of(name)
         self._bound_to: object = runtime.UNBOUND
         self._site: Site | None = None
         self._tracer: trace.Tracer | None = None
@@ -72,19 +100,48 @@ class CallSite:
             if runtime.chosen_provider() is not self._bound_to:
                 self._bind()
             if self._site is not None:
-                return self._site.start()
+                return self._site.begin()
             if self._tracer is not None:
-                return ForeignCall(self._tracer, self.name, self.kind, self.attributes)
+                return ForeignCall(self._tracer, self)
         except Exception:
             _logger.exception("spanhouse could not start a span for %s", self.name)
         return _Nothing()
 
+    def record(self, start_ns: int, end_ns: int, attributes: Mapping[str, Any] | None) -> None:
+        """A finished span between two instants (nanoseconds since the epoch); never raises."""
+        try:
+            if runtime.chosen_provider() is not self._bound_to:
+                self._bind()
+            end_ns = max(start_ns, end_ns)
+            if self._site is None:
+                self.statistics.add(end_ns - start_ns)
+                tracer = self._tracer or trace.NoOpTracer()
+                given = {**self.attributes, **(attributes or {})}
+                tracer.start_span(self.name, None, self.kind, given, start_time=start_ns).end(end_ns)
+                return
+            span = start(self._site, active.current(), Extras(attributes, None, start_ns))
+            if isinstance(span, LightSpan):
+                span.end_at(end_ns - ANCHOR.offset_ns, end_ns)
+            else:
+                self.statistics.add(end_ns - start_ns)
+        except Exception:
+            _logger.exception("spanhouse could not record %s", self.name)
+
     def _bind(self) -> None:
-        provider = runtime.chosen_provider()
-        if provider is None:
+        chosen = runtime.chosen_provider()
+        provider = runtime.provider_for_captured_calls()
+        if isinstance(provider, TracerProvider):
             self._tracer = None
-            self._site = runtime.get().site(self.name, self.kind, self.attributes)
+            self._site = provider.tracer(SCOPE_NAME, VERSION).site(
+                self.name, self.kind, self.attributes, self.statistics
+            )
         else:
             self._site = None
-            self._tracer = trace.get_tracer(runtime.SCOPE_NAME, runtime.VERSION)
-        self._bound_to = provider
+            self._tracer = provider.get_tracer(SCOPE_NAME, VERSION)
+        self._bound_to = chosen
+
+
+@functools.lru_cache(maxsize=1024)
+def named(name: str) -> CallSite:
+    """The site of a block or record; names beyond the cache's size cost more, and mean nothing anyway."""
+    return CallSite(name)

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from opentelemetry.trace import SpanContext, TraceState
@@ -10,6 +11,7 @@ from spanhouse import attributes
 from spanhouse.attributes import Limits
 from spanhouse_exporter import span_bytes
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 UNSET, OK, ERROR = 0, 1, 2
 """Status codes, as in opentelemetry.proto.trace.v1.Status."""
 
@@ -48,6 +50,7 @@ class Details:
         "events",
         "links",
         "name",
+        "parent",
         "start_ns",
         "status",
         "status_message",
@@ -63,15 +66,17 @@ class Details:
         self.status_message = ""
         self.name: str | None = None
         """Only when it differs from the call site's."""
+        self.parent: SpanContext | None = None
+        """Only when somebody may ask for more about it than the span id."""
         self.trace_state: TraceState | None = None
         self.start_ns: int | None = None
         """Wall time, only when given by the user."""
         self.end_ns: int | None = None
 
-    def set_attribute(self, key: object, value: object, limits: Limits, static: int = 0) -> None:
-        """Sets an attribute, or counts it as dropped; `static` is how many the call site carries already."""
+    def set_attribute(self, key: object, value: object, limits: Limits, static: Mapping[str, object] = NOTHING) -> None:
+        """Sets an attribute, or counts it as dropped; `static` are those that the call site carries already."""
         most = limits.max_span_attributes
-        room = None if most is None else max(0, most - static)
+        room = None if most is None or key in static else max(0, most - len(static))
         if not attributes.add(self.attributes, key, value, room, limits.max_span_attribute_length):
             self.dropped_attributes += 1
 

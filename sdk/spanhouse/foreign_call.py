@@ -1,6 +1,4 @@
-"""A captured call recorded through a tracer provider that the application chose, as any instrumentation
-would.
-"""
+"""A captured call recorded through a tracer provider that the application chose, as any instrumentation would."""
 
 from __future__ import annotations
 
@@ -9,33 +7,53 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Span, Status, StatusCode
 
 from spanhouse import active, details
+from spanhouse.clock import now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Tracer
 
-    from opentelemetry.trace import SpanKind, Tracer
+    from spanhouse.call_site import CallSite
+    from spanhouse.statistics import Statistics
 
 
 class ForeignCall:
     """One call, one span of the application's provider."""
 
-    __slots__ = ("span", "token")
+    __slots__ = ("span", "start_mono", "statistics", "token")
 
-    def __init__(self, tracer: Tracer, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> None:
-        self.span: Span = tracer.start_span(name, kind=kind, attributes=attributes)
-        self.token = active.attach(active.with_span(active.current(), self.span))
+    def __init__(self, tracer: Tracer, site: CallSite) -> None:
+        self.statistics: Statistics = site.statistics
+        self.span: Span = tracer.start_span(site.name, kind=site.kind, attributes=site.attributes)
+        self.token: Any = active.attach(active.with_span(active.current(), self.span))
+        self.start_mono = now_ns()
 
     def leave(self) -> None:
         """The call returned."""
+        end = now_ns()
         active.detach(self.token)
+        self.statistics.add(end - self.start_mono)
         self.span.end()
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, skip_frames: int = 0) -> None:  # noqa: ARG002 - theirs to describe
         """The call raised."""
+        end = now_ns()
         active.detach(self.token)
-        if isinstance(error, Exception) and self.span.is_recording():
+        failed = isinstance(error, Exception)
+        self.statistics.add(end - self.start_mono, failed=failed)
+        if failed and self.span.is_recording():
             self.span.set_attribute("error.type", details.exception_type(error))
             self.span.record_exception(error)
             message = f"{type(error).__name__}: {details.exception_text(error)}"
             self.span.set_status(Status(StatusCode.ERROR, message))
         self.span.end()
+
+    def suspend(self) -> Context:
+        """A generator hands over to its consumer."""
+        inside = active.current()
+        active.detach(self.token)
+        return inside
+
+    def resume(self, inside: Context) -> None:
+        """The generator goes on."""
+        self.token = active.attach(inside)

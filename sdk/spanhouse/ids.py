@@ -8,9 +8,13 @@ is also how it learns that it was forked. Elsewhere the fork hook does the same.
 import mmap
 import os
 import sys
-from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from spanhouse import forks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BATCH_BYTES = 4 * mmap.PAGESIZE
 _WIPE_ON_FORK = 18
@@ -39,19 +43,19 @@ class IdBatch:
     lock (free-threaded builds) every id is drawn from the kernel by itself.
     """
 
-    __slots__ = ("_ids", "_layout", "_on_fork")
+    __slots__ = ("_ids", "_layout")
 
-    def __init__(self, layout: str, on_fork: Callable[[], None]) -> None:
+    def __init__(self, layout: str) -> None:
         self._layout = Struct(layout)
-        self._on_fork = on_fork
         self._ids: Iterator[tuple[Any, ...]] = iter(())
+        forks.on_fork(self.clear)
 
     def take(self) -> tuple[Any, ...]:
         """The next tuple of ids."""
         for ids in self._ids:
             if ids[-1] != _NO_SPAN_ID:
                 return ids
-            self._on_fork()
+            forks.noticed_late()
             break
         return self._refill()
 
@@ -80,3 +84,9 @@ def to_wire(number: int, size: int) -> bytes:
 def from_wire(wire: bytes) -> int:
     """The wire's big-endian bytes as an id of the OpenTelemetry API."""
     return int.from_bytes(wire, "big")
+
+
+ROOTS = IdBatch("16s8s")
+"""(trace id, span id) for spans without a parent."""
+CHILDREN = IdBatch("8s")
+"""(span id,) for spans within a trace."""

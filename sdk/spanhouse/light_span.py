@@ -16,11 +16,14 @@ from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 from spanhouse import active, details, ids
 from spanhouse.clock import ANCHOR, now_ns
 from spanhouse.details import Details
+from spanhouse.readable import ReadableSurface, snapshot
 from spanhouse_exporter import span_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+    from opentelemetry.context import Context
 
     from spanhouse.site import Site
 
@@ -28,10 +31,15 @@ _logger = logging.getLogger(__name__)
 
 SAMPLED_RANDOM = span_bytes.FLAG_HAS_REMOTE | TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID
 """Flags of nearly every span: sampled, random trace id, parent not remote."""
+RECORD_ONLY = 1 << 16
+"""Not OTLP: recorded for processors, not exported."""
+TRACE_STATE = 1 << 17
+"""Not OTLP: carries a trace state that children inherit."""
 _W3C_FLAGS = 0xFF
+_OTLP_FLAGS = 0xFFFF
 
 
-class LightSpan(trace.Span):
+class LightSpan(trace.Span, ReadableSurface):
     """One recording span. `Site.start` fills the slots; the constructor would cost more than all of them.
 
     Concurrency: a span is ended by whoever made it. Ending the same span from two threads at the same instant
@@ -43,6 +51,7 @@ class LightSpan(trace.Span):
         "details",
         "end_mono",
         "flags",
+        "on_exception",
         "parent_id",
         "site",
         "span_id",
@@ -64,9 +73,16 @@ class LightSpan(trace.Span):
     details: Details | None
     token: Any
     """What undoes making this span current; None for a span that never was."""
+    on_exception: tuple[bool, bool]
+    """(record it, set the status) when used as a context manager; unset means both."""
     _span_context: SpanContext
 
     # How captured calls and blocks use a span.
+
+    @property
+    def span(self) -> LightSpan:
+        """The span of this call: itself."""
+        return self
 
     def leave(self) -> None:
         """The call returned."""
@@ -75,16 +91,28 @@ class LightSpan(trace.Span):
         if not self.end_mono:
             self._finish(end)
 
-    def fail(self, error: BaseException) -> None:
-        """The call raised. Only `Exception`s are errors: GeneratorExit, CancelledError and SystemExit are
-        not.
+    def fail(self, error: BaseException, skip_frames: int = 0) -> None:
+        """The call raised. Only `Exception`s are errors: GeneratorExit, CancelledError and SystemExit are not.
+
+        `skip_frames` leaves our own frames out of the stack trace.
         """
         end = now_ns()
         active.detach(self.token)
         if not self.end_mono:
-            if isinstance(error, Exception):
-                self._describe(error, skip_frames=1)
-            self._finish(end)
+            failed = isinstance(error, Exception)
+            if failed:
+                self._describe(error, skip_frames)
+            self._finish(end, failed=failed)
+
+    def suspend(self) -> Context:
+        """A generator hands over to its consumer, whose context must be as if the generator did not exist."""
+        inside = active.current()
+        active.detach(self.token)
+        return inside
+
+    def resume(self, inside: Context) -> None:
+        """The generator goes on, in the context in which it stopped."""
+        self.token = active.attach(inside)
 
     # opentelemetry.trace.Span
 
@@ -111,14 +139,14 @@ class LightSpan(trace.Span):
         """Sets one attribute; ignored after the end."""
         extra = self._writable("set_attribute")
         if extra is not None:
-            extra.set_attribute(key, value, self.site.limits, self.site.attribute_count)
+            extra.set_attribute(key, value, self.site.limits, self.site.attributes)
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Sets several attributes; ignored after the end."""
         extra = self._writable("set_attributes")
         if extra is not None:
             for key, value in attributes.items():
-                extra.set_attribute(key, value, self.site.limits, self.site.attribute_count)
+                extra.set_attribute(key, value, self.site.limits, self.site.attributes)
 
     def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
         """Adds an event, now unless `timestamp` (nanoseconds since the epoch) says otherwise."""
@@ -167,6 +195,12 @@ class LightSpan(trace.Span):
             extra.end_ns = end_time
             self._finish(now)
 
+    def end_at(self, end_mono: int, end_ns: int) -> None:
+        """Ends a span whose end was measured elsewhere: monotonic for its duration, wall time for its record."""
+        self.details = self.details or Details()
+        self.details.end_ns = end_ns
+        self._finish(end_mono)
+
     def __exit__(
         self,
         exc_type: type[BaseException] | None,
@@ -175,7 +209,13 @@ class LightSpan(trace.Span):
     ) -> None:
         """Ends the span, describing an exception first."""
         if isinstance(exc_val, Exception) and not self.end_mono:
-            self._describe(exc_val)
+            record, set_status = getattr(self, "on_exception", (True, True))
+            if record and set_status:
+                self._describe(exc_val)
+            elif record:
+                self.record_exception(exc_val)
+            elif set_status:
+                self.set_status(StatusCode.ERROR, _message(exc_val))
         self.end()
 
     # Private.
@@ -188,37 +228,54 @@ class LightSpan(trace.Span):
             self.details = Details()
         return self.details
 
-    def _describe(self, error: Exception, skip_frames: int = 0) -> None:
+    def _describe(self, error: BaseException, skip_frames: int = 0) -> None:
         extra = self.details = self.details or Details()
         site = self.site
         if extra.status != details.OK:
-            kind = details.exception_type(error)
-            extra.set_attribute("error.type", kind, site.limits, site.attribute_count)
-            extra.set_status(details.ERROR, f"{type(error).__name__}: {details.exception_text(error)}")
+            extra.set_attribute("error.type", details.exception_type(error), site.limits, site.attributes)
+            extra.set_status(details.ERROR, _message(error))
         given = details.exception_attributes(error, skip_frames=skip_frames)
         extra.add_event("exception", now_ns() + ANCHOR.offset_ns, given, site.limits)
 
-    def _finish(self, end_mono: int) -> None:
-        self.end_mono = end_mono
+    def _finish(self, end_mono: int, *, failed: bool = False) -> None:
         site = self.site
-        offset = ANCHOR.offset_ns
+        if site.statistics is not None:
+            site.statistics.add(end_mono - self.start_mono, failed=failed)
+        if not site.tracer.provider.plain:
+            self._finish_with_processors(end_mono)
+            return
+        self.end_mono = end_mono
+        site.intake.put(self._encode())
+
+    def _finish_with_processors(self, end_mono: int) -> None:
+        """The end as processors see it (trace SDK, "OnEnding"): its time is fixed, the span still writable."""
+        provider = self.site.tracer.provider
+        extra = self.details = self.details or Details()
+        if extra.end_ns is None:
+            extra.end_ns = end_mono + ANCHOR.offset_ns
+        for processor in provider.processors:
+            # The SDK has no public name for this yet, and types it for its own span.
+            processor._on_ending(self)  # type: ignore[arg-type]  # noqa: SLF001
+        self.end_mono = end_mono
+        if provider.processors:
+            readable = snapshot(self)
+            for processor in provider.processors:
+                processor.on_end(readable)
+        if provider.exports and not self.flags & RECORD_ONLY:
+            self.site.intake.put(self._encode())
+
+    def _encode(self) -> bytes:
         extra = self.details
         if extra is not None:
-            encoded = self._assemble(extra)
-        elif self.parent_id:
-            encoded = site.stamp_child(
-                self.trace_id,
-                self.span_id,
-                self.parent_id,
-                self.start_mono + offset,
-                end_mono + offset,
-                self.flags,
-            )
-        else:
-            encoded = site.stamp_root(
-                self.trace_id, self.span_id, self.start_mono + offset, end_mono + offset, self.flags
-            )
-        site.intake.put(encoded)
+            return self._assemble(extra)
+        site = self.site
+        offset = ANCHOR.offset_ns
+        start, end, flags = self.start_mono + offset, self.end_mono + offset, self.flags
+        if flags > _OTLP_FLAGS:
+            flags &= _OTLP_FLAGS
+        if self.parent_id:
+            return site.stamp_child(self.trace_id, self.span_id, self.parent_id, start, end, flags)
+        return site.stamp_root(self.trace_id, self.span_id, start, end, flags)
 
     def _assemble(self, extra: Details) -> bytes:
         start, end = extra.start_ns, extra.end_ns
@@ -228,6 +285,10 @@ class LightSpan(trace.Span):
             self.parent_id,
             self.start_mono + ANCHOR.offset_ns if start is None else start,
             self.end_mono + ANCHOR.offset_ns if end is None else end,
-            self.flags,
+            self.flags & _OTLP_FLAGS,
             extra.encode(self.site.name, self.site.otlp_kind, self.site.attributes),
         )
+
+
+def _message(error: BaseException) -> str:
+    return f"{type(error).__name__}: {details.exception_text(error)}"

@@ -1,91 +1,76 @@
-"""The process-wide part: one pipeline, made by the first captured call, and the functions that control it."""
+"""The process-wide part: which provider captured calls use, and the functions that control it."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import weakref
-from importlib import metadata
+from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from spanhouse import resource
-from spanhouse.attributes import Limits
-from spanhouse.clock import ANCHOR
-from spanhouse.site import Site, forget_ids
-from spanhouse_exporter import (
-    ExporterStatus,
-    GrpcSender,
-    Pipeline,
-    from_environment,
-    resource_fields,
-    scope_fields,
-)
+from spanhouse import forks, settings, summary
+from spanhouse.errors import ConfigurationError
+from spanhouse.provider import EXIT_SECONDS, TracerProvider
+from spanhouse_exporter import ExporterStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from opentelemetry.trace import SpanKind, TracerProvider
+    from collections.abc import Iterator, Mapping
 
     from spanhouse.call_site import CallSite
 
-SCOPE_NAME: Final = "spanhouse"
-VERSION: Final = metadata.version("spanhouse")
 UNBOUND: Final = object()
-_EXIT_SECONDS = 1.0
-"""A process that ends waits no longer than this for its last spans."""
-
 call_sites: weakref.WeakSet[CallSite] = weakref.WeakSet()
 
-
-def chosen_provider() -> TracerProvider | None:
-    """The tracer provider that the application has set; None while it has set none."""
-    # get_tracer_provider() would also create one from the environment and costs a microsecond.
-    return trace._TRACER_PROVIDER  # noqa: SLF001
-
-
-class Runtime:
-    """The pipeline of spans that go through no other provider."""
-
-    def __init__(self, service_name: str | None, endpoint: str | None, given: Mapping[str, Any]) -> None:
-        self._given = dict(given)
-        if service_name is not None:
-            self._given["service.name"] = service_name
-        self._resource: dict[str, Any] | None = None
-        self._schema_url = ""
-        settings = from_environment(os.environ, endpoint)
-        self.pipeline = Pipeline(settings, self._encode_resource, GrpcSender(settings))
-        self.pipeline.on_tick(ANCHOR.check)
-        self._intake = self.pipeline.intake(scope_fields(SCOPE_NAME, VERSION))
-
-    def site(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> Site:
-        """Constants for spans of one name."""
-        return Site(name, kind, attributes, Limits(), self._intake)
-
-    def after_fork(self) -> None:
-        """In the child: the same service, another instance."""
-        if self._resource is not None:
-            resource.after_fork(self._resource, self._given, os.environ)
-
-    def _encode_resource(self) -> bytes:
-        if self._resource is None:
-            self._resource, self._schema_url = resource.detect(self._given, VERSION, os.environ)
-        return resource_fields(self._resource, self._schema_url)
-
-
 _lock = threading.Lock()
-_runtime: Runtime | None = None
+_own: TracerProvider | None = None
+_override: TracerProvider | None = None
 
 
-def get() -> Runtime:
-    """The runtime, made when first needed."""
-    global _runtime  # noqa: PLW0603 - one process, one pipeline
+if hasattr(trace, "_TRACER_PROVIDER"):
+
+    def chosen_provider() -> trace.TracerProvider | None:
+        """The tracer provider that the application has set; None while it has set none."""
+        # Asked at every call: get_tracer_provider() also looks into the environment, for a microsecond.
+        return trace._TRACER_PROVIDER  # noqa: SLF001
+
+else:
+
+    def chosen_provider() -> trace.TracerProvider | None:
+        """The tracer provider that the application has set; None while it has set none."""
+        found = trace.get_tracer_provider()
+        return None if isinstance(found, trace.ProxyTracerProvider) else found
+
+
+def own_provider() -> TracerProvider:
+    """The provider of programs that have set none, made when first needed."""
+    global _own  # noqa: PLW0603 - one process, one default
     with _lock:
-        if _runtime is None:
-            _runtime = Runtime(None, None, {})
-        return _runtime
+        if _own is None:
+            _own = TracerProvider()
+        return _own
+
+
+def provider_for_captured_calls() -> trace.TracerProvider:
+    """What the application has set, `OTEL_PYTHON_TRACER_PROVIDER` included; otherwise our own."""
+    if os.environ.get("OTEL_PYTHON_TRACER_PROVIDER"):
+        trace.get_tracer_provider()
+    return _override or chosen_provider() or own_provider()
+
+
+@contextmanager
+def using(provider: TracerProvider) -> Iterator[None]:
+    """Sends captured calls to `provider` while open, whatever else is set."""
+    global _override  # noqa: PLW0603 - one process, one place for captured calls
+    before, _override = _override, provider
+    unbind_all()
+    try:
+        yield
+    finally:
+        _override = before
+        unbind_all()
 
 
 def configure(
@@ -93,51 +78,77 @@ def configure(
     service_name: str | None = None,
     endpoint: str | None = None,
     resource_attributes: Mapping[str, Any] | None = None,
-) -> None:
+    set_global: bool = False,
+    **options: Any,
+) -> TracerProvider:
     """Says who this program is and where its spans go; what is not given comes from the environment.
 
-    `service_name` wins over `OTEL_SERVICE_NAME`, `endpoint` over `OTEL_EXPORTER_OTLP_ENDPOINT`, `resource`
-    adds resource attributes. May be called again: spans finished before go where they were meant to go.
+    `service_name` wins over `OTEL_SERVICE_NAME`, `endpoint` over `OTEL_EXPORTER_OTLP_ENDPOINT`;
+    `resource_attributes` are added to the resource; `options` are those of `TracerProvider` (sampler, span_limits,
+    id_generator, export). `set_global` makes it the provider of the OpenTelemetry API too, so that other
+    libraries' instrumentation uses it. May be called again: spans finished before go where they were meant to.
+    Raises ConfigurationError when an argument makes no sense.
     """
-    global _runtime
-    fresh = Runtime(service_name, endpoint, resource_attributes or {})
+    global _own
+    given: tuple[tuple[str, Any], ...] = (("service_name", service_name), ("endpoint", endpoint))
+    for name, text in given:
+        if text is not None and (not isinstance(text, str) or not text):
+            raise ConfigurationError(f"configure({name}=...) takes a string that is not empty, not {text!r}")
+    attributes = dict(resource_attributes or {})
+    if service_name is not None:
+        attributes["service.name"] = service_name
+    try:
+        fresh = TracerProvider(endpoint=endpoint, attributes=attributes, **options)
+    except TypeError as error:
+        raise ConfigurationError(str(error).replace("TracerProvider.__init__()", "configure()")) from error
     with _lock:
-        old, _runtime = _runtime, fresh
+        old, _own = _own, fresh
+    unbind_all()
+    if old is not None:
+        old.shutdown(EXIT_SECONDS)
+    if set_global:
+        trace.set_tracer_provider(fresh)
+    return fresh
+
+
+def unbind_all() -> None:
+    """Makes every captured function look again where its spans go."""
     for call_site in list(call_sites):
         call_site.unbind()
-    if old is not None:
-        old.pipeline.shutdown(_EXIT_SECONDS)
 
 
 def flush(timeout: float = 10.0) -> bool:
-    """Waits until every span finished so far has been delivered or given up; False when `timeout` seconds
-    passed.
-    """
-    return _runtime is None or _runtime.pipeline.flush(timeout)
+    """Waits until every span finished so far is delivered or given up; False when `timeout` seconds passed."""
+    give_up = monotonic() + timeout
+    done = _own is None or _own.force_flush(int(timeout * 1000))
+    chosen = chosen_provider()
+    if chosen is not None and chosen is not _own and hasattr(chosen, "force_flush"):
+        remaining = max(0, int((give_up - monotonic()) * 1000))
+        done = chosen.force_flush(remaining) is not False and done
+    return done
 
 
 def shutdown(timeout: float = 10.0) -> bool:
-    """Flushes and stops exporting for good, within `timeout` seconds; False when spans had to be dropped."""
-    return _runtime is None or _runtime.pipeline.shutdown(timeout)
+    """Flushes and stops our exporting for good, within `timeout` seconds; False when spans had to be dropped.
+
+    A provider that the application has set is the application's to shut down.
+    """
+    return _own is None or _own.shutdown(timeout)
 
 
 def exporter_status() -> ExporterStatus:
     """How many spans are queued, exported, and dropped for which reason."""
-    return ExporterStatus() if _runtime is None else _runtime.pipeline.status()
-
-
-def _at_exit() -> None:
-    shutdown(_EXIT_SECONDS)
+    chosen = chosen_provider()
+    if isinstance(chosen, TracerProvider):
+        return chosen.status()
+    return ExporterStatus() if _own is None else _own.status()
 
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - the holder may be a thread that does not exist in the child
     _lock = threading.Lock()
-    forget_ids()
-    if _runtime is not None:
-        _runtime.after_fork()
 
 
-atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+forks.on_fork(_after_fork)
+if settings.from_environment(os.environ).summary:
+    summary.print_at_exit()

@@ -1,47 +1,40 @@
-"""What all spans of one name from one tracer share, and how such a span starts.
+"""What all spans of one name from one tracer share, and how such a span starts the quick way.
 
-A site is made once, from constants: its OTLP bytes are encoded here and never again. `start` is the hottest
-code of the package after the wrapper around the user's function.
+A site is made once, from constants: its OTLP bytes are encoded here and never again. `begin` is the hottest code
+of the package after the wrapper around the user's function; whatever it does not handle is in `starting`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
+from opentelemetry.trace import TraceFlags
 
-from spanhouse import active, attributes, ids
+from spanhouse import active, attributes, ids, starting
 from spanhouse.clock import now_ns
-from spanhouse.details import Details
-from spanhouse.light_span import SAMPLED_RANDOM, LightSpan
+from spanhouse.light_span import RECORD_ONLY, SAMPLED_RANDOM, TRACE_STATE, LightSpan
 from spanhouse_exporter import span_bytes
-from spanhouse_exporter.pipeline import after_fork_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.trace import SpanKind
 
-    from spanhouse.attributes import Limits
-    from spanhouse_exporter import Intake
+    from spanhouse.statistics import Statistics
+    from spanhouse.tracer import Tracer
 
-_roots = ids.IdBatch("16s8s", after_fork_in_child)
-_children = ids.IdBatch("8s", after_fork_in_child)
 _new_span: Any = LightSpan.__new__
 SPAN_KEY = active.SPAN_KEY
-
-
-def forget_ids() -> None:
-    """In a forked child: the ids at hand are the parent's."""
-    _roots.clear()
-    _children.clear()
+SAMPLED = int(TraceFlags.SAMPLED)
+UNUSUAL = SAMPLED | RECORD_ONLY | TRACE_STATE
+"""Flags of a parent by which a child may be more than a stamp."""
+FLAG_PARENT_REMOTE = span_bytes.FLAG_PARENT_REMOTE
 
 
 class Site:
-    """Name, kind, static attributes and destination of spans."""
+    """Name, kind and static attributes of spans, the tracer they belong to, and their statistics."""
 
     __slots__ = (
-        "attribute_count",
         "attributes",
         "intake",
         "kind",
@@ -50,61 +43,56 @@ class Site:
         "otlp_kind",
         "stamp_child",
         "stamp_root",
+        "statistics",
+        "tracer",
     )
 
-    def __init__(self, name: str, kind: SpanKind, given: Mapping[str, object], limits: Limits, intake: Intake) -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        kind: SpanKind,
+        given: Mapping[str, object],
+        statistics: Statistics | None = None,
+    ) -> None:
+        self.tracer = tracer
         self.name = name
         self.kind = kind
         self.otlp_kind = kind.value + 1
         """The API counts kinds from 0, OTLP from 1."""
-        self.limits = limits
-        self.intake = intake
+        self.limits = limits = tracer.provider.limits
+        self.intake = tracer.intake
+        self.statistics = statistics
+        """None for spans of tracers: only captured calls, blocks and records are counted."""
         self.attributes, _dropped = attributes.collect(
             given, limits.max_span_attributes, limits.max_span_attribute_length
         )
-        self.attribute_count = len(self.attributes)
         encoded = b"".join([span_bytes.attribute(key, value) for key, value in self.attributes.items()])
         self.stamp_root, self.stamp_child = span_bytes.make_stamps(
             span_bytes.constant_fields(name, self.otlp_kind, encoded)
         )
 
-    def start(self) -> LightSpan:
+    def begin(self) -> LightSpan | starting.Unrecorded:
         """Starts a span under the current one and makes it current."""
         context = active.current()
         parent = context.get(SPAN_KEY)
+        if not self.tracer.provider.plain:
+            return starting.begin(self, context)
         span: LightSpan = _new_span(LightSpan)
-        span.site = self
-        span.details = None
         if parent is None:
-            span.trace_id, span.span_id = _roots.take()
+            span.trace_id, span.span_id = ids.ROOTS.take()
             span.parent_id = b""
             span.flags = SAMPLED_RANDOM
-        elif type(parent) is LightSpan and parent.flags == SAMPLED_RANDOM and parent.details is None:
+        elif type(parent) is LightSpan and (flags := parent.flags) & UNUSUAL == SAMPLED:
+            span.flags = flags & ~FLAG_PARENT_REMOTE
             span.trace_id = parent.trace_id
-            (span.span_id,) = _children.take()
+            (span.span_id,) = ids.CHILDREN.take()
             span.parent_id = parent.span_id
-            span.flags = SAMPLED_RANDOM
         else:
-            self._adopt(span, parent)
+            return starting.begin(self, context)
+        span.site = self
+        span.details = None
         span.end_mono = 0
         span.token = active.attach(active.with_span(context, span))
         span.start_mono = now_ns()
         return span
-
-    def _adopt(self, span: LightSpan, parent: object) -> None:
-        """The general case: a parent of another library, a remote one, or one with a trace state."""
-        context = parent.get_span_context() if isinstance(parent, trace.Span) else None
-        if context is None or not context.is_valid:
-            span.trace_id, span.span_id = _roots.take()
-            span.parent_id = b""
-            span.flags = SAMPLED_RANDOM
-            return
-        span.trace_id = ids.to_wire(context.trace_id, 16)
-        (span.span_id,) = _children.take()
-        span.parent_id = ids.to_wire(context.span_id, 8)
-        span.flags = context.trace_flags & 0xFF | span_bytes.FLAG_HAS_REMOTE
-        if context.is_remote:
-            span.flags |= span_bytes.FLAG_PARENT_REMOTE
-        if context.trace_state:
-            span.details = Details()
-            span.details.trace_state = context.trace_state
