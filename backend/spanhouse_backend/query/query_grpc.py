@@ -1,7 +1,7 @@
 """The gRPC face of the reader: spanhouse.v1.Query.
 
 What was asked wrongly is INVALID_ARGUMENT, what is not stored NOT_FOUND. When the store fails the status is
-UNAVAILABLE, as it is when no server answers at all; STORE_FAILED in the trailing metadata tells the two apart.
+UNAVAILABLE, as it is when no server answers at all; the trailing metadata tells the two apart.
 """
 
 import time
@@ -12,11 +12,10 @@ import grpc
 from spanhouse_backend.errors import InvalidQuestion, StoreError
 from spanhouse_backend.query.parse import functions_question, parse_trace_id
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import functions_to_proto, trace_to_proto
+from spanhouse_backend.query.wire import STORE_FAILED, functions_to_proto, trace_to_proto
 from spanhouse_proto import query_pb2, query_pb2_grpc
 
 QUERY_SERVICE = query_pb2.DESCRIPTOR.services_by_name["Query"].full_name
-STORE_FAILED = ("spanhouse-failed", "store")
 
 
 def add_query_service(server: grpc.aio.Server, reader: Reader) -> None:

@@ -10,6 +10,8 @@ from typing import Any, cast
 from spanhouse_backend.query.model import Accuracy, FunctionRow, FunctionsAnswer, Source, SpanRow, TraceAnswer
 from spanhouse_proto.query_pb2 import Function, FunctionsResponse, Span, TraceResponse
 
+# Trailing metadata of a call that failed because the store did, and not because no server answered.
+STORE_FAILED = ("spanhouse-failed", "store")
 _SECOND_NS = 1_000_000_000
 
 

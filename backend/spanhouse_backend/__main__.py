@@ -1,0 +1,32 @@
+"""The `spanhouse` command's entry point; `python -m spanhouse_backend` is the same.
+
+The script is there with the base install too, which is what goes into other people's services: then this says
+what to install.
+"""
+
+import sys
+
+# The packages of the extra `backend`, by the names they are imported under.
+BACKEND_PACKAGES = frozenset(
+    {"chdb", "click", "clickhouse_connect", "fastapi", "grpc_health", "opentelemetry.proto", "rich", "uvicorn"}
+)
+
+
+def main() -> None:
+    """Runs the command line; exits 1 with the pip command when the extra is not installed."""
+    try:
+        # Here, because each of these imports may be what is missing.
+        from spanhouse_backend.cli import cli  # noqa: PLC0415
+
+        cli(prog_name="spanhouse")
+    except ModuleNotFoundError as error:
+        if error.name not in BACKEND_PACKAGES:
+            raise
+        sys.exit(
+            f"spanhouse: {error.name} is not installed, which the command line and the server need; "
+            "install it with: pip install 'spanhouse[backend]'"
+        )
+
+
+if __name__ == "__main__":
+    main()
