@@ -1,0 +1,65 @@
+"""`spanhouse serve`: the server in the foreground, its options made from the table in settings.py."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import click
+
+from spanhouse_backend.errors import SettingsError, SpanhouseError
+from spanhouse_backend.listen import require_loopback
+from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _options_from_table(command: F) -> F:
+    for setting in reversed(SERVE_SETTINGS):
+        command = click.option(
+            f"--{setting.name}",
+            metavar=setting.metavar,
+            envvar=setting.environment,
+            show_envvar=True,
+            help=setting.help + (f"  [default: {setting.default}]" if setting.default else ""),
+        )(command)
+    return command
+
+
+@click.command()
+@_options_from_table
+@click.option(
+    "--insecure-listen",
+    is_flag=True,
+    help="Allow addresses that other machines can reach, without any access control.",
+)
+def serve(*, insecure_listen: bool, **values: str | None) -> None:
+    r"""Take in OTLP, keep it, and answer queries, until interrupted.
+
+    \b
+    Examples:
+      spanhouse serve
+      spanhouse serve --data ./traces --grpc 127.0.0.1:0 --ready-file ready.json
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = read_settings({name.replace("_", "-"): value or "" for name, value in values.items()})
+        if not insecure_listen:
+            require_loopback(settings.grpc, "--grpc")
+            require_loopback(settings.http, "--http")
+        # Only now, so that --help and mistakes answer without loading the engine.
+        from spanhouse_backend.server import serve as run  # noqa: PLC0415
+
+        asyncio.run(run(settings, lambda addresses: _announce(settings, addresses)))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except SpanhouseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _announce(settings: Settings, addresses: dict[str, str]) -> None:
+    click.echo(f"spanhouse {version('spanhouse')} keeps spans in {settings.data}")
+    click.echo(f"  OTLP and queries over gRPC  {addresses['grpc']}")
+    click.echo(f"  REST                        http://{addresses['http']}/docs")
+    click.echo("Ready. Interrupt to stop.")

@@ -1,0 +1,75 @@
+"""The sockets a server answers on, and the file that says where they are.
+
+A port that is taken, a host that does not resolve and an address that the world can reach are each refused here,
+with the option's name, before any data is touched.
+"""
+
+import ipaddress
+import json
+import os
+import socket
+from pathlib import Path
+
+from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.settings import Address
+
+
+def require_loopback(address: Address, option: str) -> None:
+    """Raises SettingsError unless `address` can be reached from this machine only."""
+    if address.host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise SettingsError(
+            f"{option}: {address} can be reached from other machines, and there is no access control yet; "
+            "use 127.0.0.1, or add --insecure-listen if the network itself keeps strangers out"
+        )
+
+
+def bind(address: Address, option: str) -> socket.socket:
+    """A listening TCP socket. Raises SettingsError naming `option` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=1024)
+    except OSError as error:
+        raise cannot_listen(address, option, error.strerror or str(error)) from error
+
+
+def cannot_listen(address: Address, option: str, problem: str) -> SettingsError:
+    """The error for an address that could not be bound."""
+    return SettingsError(f"{option}: cannot listen on {address}: {problem}; port 0 takes a free one")
+
+
+def bound_address(listener: socket.socket) -> Address:
+    """Where a socket really listens."""
+    host, port = listener.getsockname()[:2]
+    return Address(host, port)
+
+
+class ReadyFile:
+    """Says where the server answers: there, whole, from the moment it does until it stops.
+
+    Written beside its place and renamed, so that whoever waits for the file never reads half of it.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def write(self, addresses: dict[str, str]) -> None:
+        """Writes `{"pid": .., <protocol>: <address>}`. Raises SettingsError when the file cannot be written."""
+        if self._path is None:
+            return
+        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            unfinished.write_text(json.dumps({"pid": os.getpid(), **addresses}) + "\n", encoding="utf-8")
+            unfinished.replace(self._path)
+        except OSError as error:
+            raise SettingsError(f"--ready-file: cannot write {self._path}: {error.strerror or error}") from error
+
+    def remove(self) -> None:
+        """Takes the file away again; it is no error when somebody else has."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""What can be set, read once at the edge into a frozen `Settings`.
+
+SERVE_SETTINGS is the single source: the options of `spanhouse serve`, their environment variables, defaults and
+help, and docs/settings.md are all made from it. Nothing below the command line looks at the environment.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from spanhouse_backend.errors import SettingsError
+
+MIB = 1024 * 1024
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and port to listen on; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> "Address":
+        """Reads HOST:PORT, or [HOST]:PORT for IPv6. Raises SettingsError naming `option`."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > MAX_PORT:
+            raise SettingsError(
+                f"{option}: {text!r} is not HOST:PORT with a port from 0 to {MAX_PORT}, such as 127.0.0.1:4317"
+            )
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one server runs. Sizes are bytes of uncompressed OTLP."""
+
+    data: Path
+    grpc: Address
+    http: Address
+    ready_file: Path | None
+    max_request_bytes: int
+    max_group_bytes: int
+    max_waiting_bytes: int
+
+
+class Setting(NamedTuple):
+    """One row of the table: the option's name without dashes, and what it stands for."""
+
+    name: str
+    environment: str
+    default: str
+    metavar: str
+    help: str
+
+
+def default_data_directory() -> Path:
+    """$XDG_DATA_HOME/spanhouse, which is ~/.local/share/spanhouse unless the user says otherwise."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "spanhouse"
+
+
+SERVE_SETTINGS = (
+    Setting(
+        "data",
+        "SPANHOUSE_DATA",
+        "",
+        "DIR",
+        "Where the spans are kept. Made if it is not there. Default: spanhouse in your data directory "
+        "(~/.local/share/spanhouse).",
+    ),
+    Setting(
+        "grpc",
+        "SPANHOUSE_GRPC",
+        "127.0.0.1:4317",
+        "HOST:PORT",
+        "Listen here for OTLP and queries over gRPC. Port 0 takes a free one.",
+    ),
+    Setting(
+        "http",
+        "SPANHOUSE_HTTP",
+        "127.0.0.1:4318",
+        "HOST:PORT",
+        "Listen here for the REST API. Port 0 takes a free one.",
+    ),
+    Setting(
+        "ready-file",
+        "SPANHOUSE_READY_FILE",
+        "",
+        "PATH",
+        "Write the process id and the bound addresses here, as JSON, once requests are answered.",
+    ),
+    Setting(
+        "max-request-bytes",
+        "SPANHOUSE_MAX_REQUEST_BYTES",
+        str(64 * MIB),
+        "BYTES",
+        "Refuse larger requests (after decompression) with RESOURCE_EXHAUSTED.",
+    ),
+    Setting(
+        "max-group-bytes",
+        "SPANHOUSE_MAX_GROUP_BYTES",
+        str(32 * MIB),
+        "BYTES",
+        "Join waiting requests into one insert up to this size.",
+    ),
+    Setting(
+        "max-waiting-bytes",
+        "SPANHOUSE_MAX_WAITING_BYTES",
+        str(256 * MIB),
+        "BYTES",
+        "Refuse requests with UNAVAILABLE while more than this waits to be stored.",
+    ),
+)
+
+
+def _positive(text: str, option: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise SettingsError(f"{option}: {text!r} is not a positive whole number of bytes")
+    return int(text)
+
+
+def read_settings(values: dict[str, str]) -> Settings:
+    """Makes Settings of option texts by name (`values` lacks or has '' for what was not given).
+
+    Raises SettingsError naming the option whose value cannot be used.
+    """
+    texts = {setting.name: values.get(setting.name) or setting.default for setting in SERVE_SETTINGS}
+    settings = Settings(
+        data=Path(texts["data"]).expanduser() if texts["data"] else default_data_directory(),
+        grpc=Address.parse(texts["grpc"], "--grpc"),
+        http=Address.parse(texts["http"], "--http"),
+        ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
+        max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
+        max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
+        max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
+    )
+    if settings.max_waiting_bytes < settings.max_request_bytes:
+        raise SettingsError(
+            f"--max-waiting-bytes: {settings.max_waiting_bytes} is less than --max-request-bytes "
+            f"({settings.max_request_bytes}), so the largest request could never be accepted"
+        )
+    return settings

@@ -1,0 +1,64 @@
+"""Settings: every option of the table is read, and a bad value is refused by its name."""
+
+from pathlib import Path
+
+import pytest
+
+from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.listen import require_loopback
+from spanhouse_backend.settings import MIB, Address, default_data_directory, read_settings
+
+
+def test_defaults_are_loopback_and_the_users_data_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    settings = read_settings({})
+    assert settings.data == tmp_path / "spanhouse"
+    assert (str(settings.grpc), str(settings.http)) == ("127.0.0.1:4317", "127.0.0.1:4318")
+    assert settings.ready_file is None
+    assert settings.max_request_bytes == 64 * MIB
+
+
+def test_without_xdg_data_home_the_data_is_below_home(monkeypatch):
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert default_data_directory() == Path.home() / ".local" / "share" / "spanhouse"
+
+
+def test_what_is_given_wins():
+    given = {"data": "/d", "grpc": "[::1]:0", "http": "localhost:8", "ready-file": "/r", "max-group-bytes": "7"}
+    settings = read_settings(given)
+    assert settings.data == Path("/d")
+    assert settings.grpc == Address("::1", 0)
+    assert str(settings.grpc) == "[::1]:0"
+    assert settings.http == Address("localhost", 8)
+    assert settings.ready_file == Path("/r")
+    assert settings.max_group_bytes == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("grpc", "4317"),
+        ("grpc", ":4317"),
+        ("http", "127.0.0.1:"),
+        ("http", "127.0.0.1:65536"),
+        ("http", "127.0.0.1:-1"),
+        ("max-request-bytes", "0"),
+        ("max-group-bytes", "-5"),
+        ("max-waiting-bytes", "many"),
+        ("max-waiting-bytes", "1000"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(name, value):
+    with pytest.raises(SettingsError, match=f"^--{name}: .*{value}"):
+        read_settings({name: value})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
+def test_loopback_is_allowed(host):
+    require_loopback(Address(host, 1), "--grpc")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_an_address_that_others_can_reach_is_refused(host):
+    with pytest.raises(SettingsError, match="--insecure-listen"):
+        require_loopback(Address(host, 1), "--grpc")

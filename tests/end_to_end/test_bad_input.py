@@ -1,0 +1,106 @@
+"""Bad input: each request gets its own status, and the good ones of the same group are stored."""
+
+import random
+
+import grpc
+import pytest
+from harness import ServerProcess, stored_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_requests import request
+
+OK, INVALID = grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT
+
+
+def wrapped(inner: bytes) -> bytes:
+    """A request whose framing is right whatever is inside its one ResourceSpans (shorter than 128 bytes)."""
+    return b"\x0a" + bytes([len(inner)]) + inner
+
+
+GOOD = request("good", [1000]).SerializeToString()
+
+BAD = {
+    "random bytes": random.Random(1).randbytes(500),
+    "text": b"GET / HTTP/1.1\r\n\r\n",
+    "truncated": GOOD[:-7],
+    "truncated inside": wrapped(GOOD[2:-7]),
+    "a length past the end": b"\x0a\xff\xff\xff\xff\x0f" + GOOD,
+    "garbage in a right frame": wrapped(b"\x12\x10" + b"\xff" * 20),
+    "a string where a message belongs": wrapped(b"\x12\x05hello"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_request_alone_is_an_invalid_argument(shared_server, kind):
+    with grpc.insecure_channel(shared_server.grpc) as channel:
+        call = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(BAD[kind], timeout=60)
+    assert caught.value.code() is INVALID
+    assert caught.value.details()
+
+
+def test_an_empty_request_succeeds(shared_server):
+    """OTLP: a request that holds nothing is a success."""
+    assert shared_server.export(b"", ExportTraceServiceRequest().SerializeToString()) == [OK, OK]
+
+
+def test_the_answer_to_a_good_request_is_the_empty_response(shared_server):
+    """OTLP: full success leaves partial_success unset, which encodes to nothing."""
+    with grpc.insecure_channel(shared_server.grpc) as channel:
+        call = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        assert call(GOOD, timeout=60) == b""
+
+
+def test_good_requests_among_bad_ones_are_all_stored_once(tmp_path):
+    """Sixty requests at once, every third bad in one way or another: statuses and rows both tell them apart."""
+    requests, expected, services = [], [], []
+    kinds = list(BAD.values())
+    for index in range(60):
+        if index % 3 == 2:
+            requests.append(kinds[index // 3 % len(kinds)])
+            expected.append(INVALID)
+        else:
+            services.append(f"service-{index}")
+            requests.append(request(services[-1], [1000, 2000]).SerializeToString())
+            expected.append(OK)
+    with ServerProcess(tmp_path / "data") as server:
+        assert server.export(*requests) == expected
+        assert server.stop() == 0
+    rows = stored_spans(tmp_path / "data", "ServiceName, count() AS Spans", "1 GROUP BY ServiceName, Timestamp")
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[str(row["ServiceName"])] = counts.get(str(row["ServiceName"]), 0) + int(str(row["Spans"]))
+    assert counts == dict.fromkeys(services, 2)
+
+
+def test_a_request_over_the_limit_is_resource_exhausted_alone(tmp_path):
+    """OTLP: too large is RESOURCE_EXHAUSTED without RetryInfo, so that nobody sends it again."""
+    small = request("small", [1000]).SerializeToString()
+    large = request("large", [1000], name="n" * 70_000).SerializeToString()
+    with ServerProcess(tmp_path / "data", "--max-request-bytes", "65536") as server:
+        assert server.export(small, large, small) == [OK, grpc.StatusCode.RESOURCE_EXHAUSTED, OK]
+        assert server.stop() == 0
+    names = {row["ServiceName"] for row in stored_spans(tmp_path / "data", "ServiceName")}
+    assert names == {"small"}
+
+
+def test_a_compressed_request_is_measured_after_decompression(tmp_path):
+    """A decompression bomb is refused by the same limit; an ordinary gzip request is stored."""
+    bomb = request("bomb", [1000], name="n" * 10_000_000).SerializeToString()
+    export = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    with ServerProcess(tmp_path / "data", "--max-request-bytes", "65536") as server:
+        with grpc.insecure_channel(server.grpc, compression=grpc.Compression.Gzip) as channel:
+            assert channel.unary_unary(export)(request("zip", [1]).SerializeToString(), timeout=60) == b""
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(export)(bomb, timeout=60)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert server.stop() == 0
+    assert [row["ServiceName"] for row in stored_spans(tmp_path / "data", "ServiceName")] == ["zip"]
+
+
+def test_an_unknown_signal_is_unimplemented(shared_server):
+    with grpc.insecure_channel(shared_server.grpc) as channel:
+        call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=60)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
