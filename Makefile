@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "spanhouse needs Python 3.11 or later on PATH (or: make PYTHON=/path/to/python3.11)"; exit 1; }
 	@test -x $(BIN)/python || { echo "== creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@echo "== installing spanhouse and its tools into .venv (once; about a minute)"
-	@$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]' | grep -v -e 'already satisfied' -e 'Downloading' -e 'Using cached' -e 'ETA'
+	@$(BIN)/python -m pip install --progress-bar on --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## time the standard library's own code, end to end, and print the percentiles
@@ -30,6 +30,7 @@ lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_proto.py --check
+	$(BIN)/python tools/generate_settings_page.py --check
 
 format: $(READY) ## let ruff format and fix what it can
 	$(BIN)/ruff format .
