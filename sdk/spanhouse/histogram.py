@@ -16,8 +16,8 @@ SCALE = 6
 BUCKETS_PER_DOUBLING = 1 << SCALE
 MAX_RELATIVE_ERROR = exp2(0.5 / BUCKETS_PER_DOUBLING) - 1
 """Of a percentile against the order statistic that it stands for."""
-ZERO_BUCKET = -1
-"""Where 0 ns is counted; 1 ns has the same index by the formula, and nobody can tell them apart."""
+ZERO_BUCKET = -32768
+"""Where 0 ns is counted: below every bucket of the formula, and the same number as in the backend's rollups."""
 
 _PER_DOUBLING = float(BUCKETS_PER_DOUBLING)
 
@@ -29,7 +29,7 @@ def bucket_of(duration_ns: int) -> int:
 
 def midpoint_ns(bucket: int) -> float:
     """The value that a bucket stands for: the geometric mean of its bounds."""
-    return exp2((bucket + 0.5) / _PER_DOUBLING)
+    return 0.0 if bucket == ZERO_BUCKET else exp2((bucket + 0.5) / _PER_DOUBLING)
 
 
 def count_into(buckets: Counter[int], durations_ns: Sequence[int]) -> None:

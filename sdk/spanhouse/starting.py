@@ -190,5 +190,6 @@ def _details(
     for key, value in own.items():
         details.set_attribute(key, value, site.limits, static)
     for link in extras.links or ():
-        details.add_link(link.context, link.attributes, site.limits)
+        if link.context.is_valid or link.attributes or link.context.trace_state:
+            details.add_link(link.context, link.attributes, site.limits)
     return details
