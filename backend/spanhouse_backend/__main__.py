@@ -1,26 +1,30 @@
 """The `spanhouse` command's entry point; `python -m spanhouse_backend` is the same.
 
-The script is there with the base install too, which is what goes into other people's services: then this says
-what to install.
+The script is there with the base install too, which is what goes into other people's services. Commands that need
+no more than that (`spanhouse run`) come from the client side by entry point, since the backend does not import it;
+for all others this says what to install when the extra is missing.
 """
 
 import sys
+from importlib.metadata import entry_points
+
+from spanhouse_backend import COMMANDS_GROUP
 
 # The packages of the extra `backend`, by the names they are imported under.
-BACKEND_PACKAGES = frozenset(
-    {"chdb", "click", "clickhouse_connect", "fastapi", "grpc_health", "opentelemetry.proto", "rich", "uvicorn"}
-)
+BACKEND_PACKAGES = frozenset({"chdb", "click", "clickhouse_connect", "fastapi", "grpc_health", "rich", "uvicorn"})
 
 
 def main() -> None:
     """Runs the command line; exits 1 with the pip command when the extra is not installed."""
+    for command in entry_points(group=COMMANDS_GROUP, name=sys.argv[1] if len(sys.argv) > 1 else ""):
+        sys.exit(command.load()(sys.argv[2:]))
     try:
         # Here, because each of these imports may be what is missing.
         from spanhouse_backend.cli import cli  # noqa: PLC0415
 
         cli(prog_name="spanhouse")
     except ModuleNotFoundError as error:
-        if error.name not in BACKEND_PACKAGES:
+        if error.name is None or error.name.partition(".")[0] not in BACKEND_PACKAGES:
             raise
         sys.exit(
             f"spanhouse: {error.name} is not installed, which the command line and the server need; "

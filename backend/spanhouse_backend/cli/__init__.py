@@ -1,7 +1,10 @@
 """The `spanhouse` command: one group, one module for each command."""
 
+from importlib.metadata import EntryPoint, entry_points
+
 import click
 
+from spanhouse_backend import COMMANDS_GROUP
 from spanhouse_backend.cli.serve import serve
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
@@ -12,6 +15,8 @@ Examples:
   spanhouse top --since 1h --sort p99 the functions with the worst tail of the last hour
   spanhouse trace 4bf92f3577b34da6a3ce929d0e0e4736
 """
+# Listing the commands should not import the client side, so what each says of itself is said here.
+_SHORT_HELP = {"run": "Run a script with its functions captured, and print how long they took."}
 
 
 @click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +25,21 @@ def cli() -> None:
     """Which of my functions are slow, how often, and since when?"""
 
 
-for command in (serve, top, trace):
+def _from_elsewhere(entry_point: EntryPoint) -> click.Command:
+    """A command of the client side, as the help lists it; it reads its own arguments, `--help` included."""
+
+    def run(arguments: tuple[str, ...]) -> None:
+        raise SystemExit(entry_point.load()(list(arguments)))
+
+    return click.Command(
+        entry_point.name,
+        callback=run,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        add_help_option=False,
+        short_help=_SHORT_HELP.get(entry_point.name, ""),
+    )
+
+
+for command in (serve, top, trace, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
     cli.add_command(command)

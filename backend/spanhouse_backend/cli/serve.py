@@ -12,6 +12,12 @@ from spanhouse_backend.errors import SettingsError, SpanhouseError
 from spanhouse_backend.listen import require_loopback
 from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
 
+_EXAMPLES = """\b
+Examples:
+  spanhouse serve
+  spanhouse serve --data ./traces --grpc 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
+"""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,7 +33,7 @@ def _options_from_table(command: F) -> F:
     return command
 
 
-@click.command()
+@click.command(epilog=_EXAMPLES)
 @_options_from_table
 @click.option(
     "--insecure-listen",
@@ -35,13 +41,7 @@ def _options_from_table(command: F) -> F:
     help="Allow addresses that other machines can reach, without any access control.",
 )
 def serve(*, insecure_listen: bool, **values: str | None) -> None:
-    r"""Take in OTLP, keep it, and answer queries, until interrupted.
-
-    \b
-    Examples:
-      spanhouse serve
-      spanhouse serve --data ./traces --grpc 127.0.0.1:0 --ready-file ready.json
-    """
+    """Take in OTLP, keep it, and answer queries, until interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = read_settings({name.replace("_", "-"): value or "" for name, value in values.items()})
