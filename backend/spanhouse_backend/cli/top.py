@@ -70,16 +70,18 @@ def top(since: str, until: str, service: str, sort: str, limit: str, form: str, 
     elif form == "csv":
         write_csv([field.name for field in fields(FunctionRow)], map(astuple, answer.rows))
     elif not answer.rows:
-        _say_nothing_found(answer, service)
+        _say_nothing_found(answer, service, until)
     else:
         _print_table(answer, question.sort, full=len(answer.rows) == question.limit)
 
 
-def _say_nothing_found(answer: FunctionsAnswer, service: str) -> None:
+def _say_nothing_found(answer: FunctionsAnswer, service: str, until: str) -> None:
     of = f" of service {printable(service)}" if service else ""
+    end = iso_time(answer.to_ns)
     if answer.from_ns:
-        window = f"between {iso_time(answer.from_ns)} and {iso_time(answer.to_ns)}"
-        click.echo(f"No calls{of} {window}. Without --since, top shows everything stored.")
+        click.echo(f"No calls{of} between {iso_time(answer.from_ns)} and {end}. Without --since, top shows everything.")
+    elif until:
+        click.echo(f"No calls{of} before {end}. Without --until, top shows everything until now.")
     elif service:
         click.echo(f"No calls{of} are stored. Without --service, top shows every service.")
     else:

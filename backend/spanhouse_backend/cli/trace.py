@@ -69,8 +69,9 @@ def _print_tree(answer: TraceAnswer, limit: int) -> None:
     out.print(f"{spans} in {took} from {iso_time(answer.from_ns)} ({services})", style="dim", markup=False)
     out.print(_tree(answer, shown, bar_width=min(_MAX_BAR_WIDTH, out.width // 4)))
     if len(shown) < len(answer.rows):
-        hidden = f"{len(answer.rows) - len(shown):,} shorter spans are not shown: see more with --limit."
-        out.print(hidden, style="dim", markup=False)
+        hidden = len(answer.rows) - len(shown)
+        those = "1 shorter span is" if hidden == 1 else f"{hidden:,} shorter spans are"
+        out.print(f"{those} not shown: see more with --limit.", style="dim", markup=False)
     if answer.truncated:
         out.print(f"These are the first {len(answer.rows):,} spans: the trace has more.", style="dim", markup=False)
 

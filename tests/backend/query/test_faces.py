@@ -1,0 +1,174 @@
+"""gRPC and REST give the same answers and the same refusals."""
+
+import asyncio
+
+import grpc
+import pytest
+from fastapi import FastAPI
+from otlp_requests import request
+from query_house import MINUTE, MONDAY_10H, PATIENCE_SECONDS, get
+
+from spanhouse_backend.errors import StoreUnavailable
+from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
+from spanhouse_backend.query.query_http import FunctionsDocument, TraceDocument, query_router
+from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.query.wire import (
+    STORE_FAILED,
+    functions_document,
+    functions_from_proto,
+    iso_time,
+    trace_document,
+    trace_from_proto,
+)
+from spanhouse_proto.query_pb2 import FunctionsRequest, TraceRequest
+from spanhouse_proto.query_pb2_grpc import QueryStub
+
+WINDOW = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T10:01:30Z"}
+
+
+@pytest.fixture
+def query(house):
+    """The service, called as any client would."""
+    with grpc.insecure_channel(house.grpc) as channel:
+        yield QueryStub(channel)
+
+
+@pytest.fixture(scope="module")
+def stored(house):
+    """Three functions of the service `faces`; gives one of their traces."""
+    messages = [request("faces", range(1000, 1000 + 100 * n, 7), name=f"f{n}", start_ns=MONDAY_10H) for n in (1, 2, 3)]
+    house.insert(*messages)
+    return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
+
+
+def test_functions_are_the_same_over_grpc_and_rest(house, query, stored):
+    message = query.Functions(
+        FunctionsRequest(**WINDOW, service="faces", sort="p99", limit=2), timeout=PATIENCE_SECONDS
+    )
+    answer = functions_from_proto(message)
+    response = house.get(
+        "/api/v1/functions?since=2026-01-05T10:00Z&until=2026-01-05T10:01:30Z&service=faces&sort=p99_ns&limit=2"
+    )
+    assert response.status_code == 200
+    assert response.json() == functions_document(answer)
+    assert (answer.from_ns, answer.to_ns) == (MONDAY_10H, MONDAY_10H + 2 * MINUTE)
+    assert [row.name for row in answer.rows] == ["f3", "f2"]
+    document = response.json()
+    assert {name: document[name] for name in ("source", "accuracy", "from", "to")} == {
+        "source": "rollup_1m",
+        "accuracy": "bucketed",
+        "from": "2026-01-05T10:00:00Z",
+        "to": "2026-01-05T10:02:00Z",
+    }
+
+
+def test_a_question_without_parameters_is_everything(house, query, stored):
+    rows = functions_from_proto(query.Functions(FunctionsRequest(), timeout=PATIENCE_SECONDS)).rows
+    assert rows
+    response = house.get("/api/v1/functions")
+    assert response.json()["from"] == "1970-01-01T00:00:00Z"
+    assert len(response.json()["rows"]) == len(rows) <= 50
+    assert house.get("/api/v1/functions?since=&limit=&sort=&service=&until=").json()["rows"] == response.json()["rows"]
+
+
+def test_a_trace_is_the_same_over_grpc_and_rest(house, query, stored):
+    answer = trace_from_proto(query.Trace(TraceRequest(trace_id=stored), timeout=PATIENCE_SECONDS))
+    response = house.get(f"/api/v1/trace/{stored.upper()}")
+    assert response.status_code == 200
+    assert response.json() == trace_document(answer)
+    assert [row.name for row in answer.rows] == ["f1"]
+
+
+def test_rest_answers_what_its_openapi_description_says(house, stored):
+    """No field is missing from the description, and none is made up."""
+    schemas = house.get("/openapi.json").json()["components"]["schemas"]
+    for path, document, row, model in (
+        ("/api/v1/functions?service=faces", "FunctionsDocument", "FunctionRow", FunctionsDocument),
+        (f"/api/v1/trace/{stored}", "TraceDocument", "SpanRow", TraceDocument),
+    ):
+        answer = house.get(path).json()
+        model.model_validate_json(house.get(path).content, strict=True)
+        assert set(answer) == set(schemas[document]["properties"]) == set(schemas[document]["required"])
+        assert set(answer["rows"][0]) == set(schemas[row]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("since", "yesterday"), ("until", "0"), ("service", "s" * 1025), ("sort", "p98"), ("limit", "10001")],
+)
+def test_both_refuse_a_bad_parameter_in_the_same_words(house, query, parameter, value):
+    asked = FunctionsRequest(**{parameter: int(value) if parameter == "limit" else value})
+    with pytest.raises(grpc.RpcError) as refused:
+        query.Functions(asked, timeout=PATIENCE_SECONDS)
+    response = house.get(f"/api/v1/functions?{parameter}={value}")
+    assert (refused.value.code(), response.status_code) == (grpc.StatusCode.INVALID_ARGUMENT, 400)
+    assert response.json() == {"error": {"parameter": parameter, "message": refused.value.details()}}
+    assert refused.value.details().startswith(f"{parameter}: ")
+
+
+@pytest.mark.parametrize("trace_id", ["xyz", "0" * 32, "f" * 31])
+def test_both_refuse_a_bad_trace_id(house, query, trace_id):
+    with pytest.raises(grpc.RpcError) as refused:
+        query.Trace(TraceRequest(trace_id=trace_id), timeout=PATIENCE_SECONDS)
+    response = house.get(f"/api/v1/trace/{trace_id}")
+    assert (refused.value.code(), response.status_code) == (grpc.StatusCode.INVALID_ARGUMENT, 400)
+    assert response.json() == {"error": {"parameter": "trace_id", "message": refused.value.details()}}
+
+
+def test_both_say_when_a_trace_is_not_stored(house, query):
+    with pytest.raises(grpc.RpcError) as refused:
+        query.Trace(TraceRequest(trace_id="e" * 32), timeout=PATIENCE_SECONDS)
+    response = house.get(f"/api/v1/trace/{'e' * 32}")
+    assert (refused.value.code(), response.status_code) == (grpc.StatusCode.NOT_FOUND, 404)
+    assert response.json() == {"error": {"parameter": "trace_id", "message": refused.value.details()}}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/functions?servcie=shop", f"/api/v1/trace/{'e' * 32}?servcie=shop"])
+def test_rest_refuses_a_misspelt_parameter_rather_than_answer_another_question(house, path):
+    response = house.get(path)
+    assert response.status_code == 400
+    assert response.json()["error"]["parameter"] == "servcie"
+
+
+class BrokenStore:
+    """Fails as an engine does, which the real one cannot be made to do on demand."""
+
+    async def fetch(self, sql, parameters):
+        raise StoreUnavailable("answering a query: the disk is on fire")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/functions", f"/api/v1/trace/{'e' * 32}"])
+def test_rest_says_when_the_store_fails(path):
+    app = FastAPI()
+    app.include_router(query_router(Reader(BrokenStore())))
+    response = asyncio.run(get(app, path))
+    assert response.status_code == 503
+    assert response.json() == {"error": {"parameter": None, "message": "answering a query: the disk is on fire"}}
+
+
+def test_grpc_says_when_the_store_fails():
+    async def ask():
+        server = grpc.aio.server()
+        add_query_service(server, Reader(BrokenStore()))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for call in (
+                QueryStub(channel).Functions(FunctionsRequest(), timeout=PATIENCE_SECONDS),
+                QueryStub(channel).Trace(TraceRequest(trace_id="e" * 32), timeout=PATIENCE_SECONDS),
+            ):
+                assert await call.code() is grpc.StatusCode.UNAVAILABLE
+                assert await call.details() == "answering a query: the disk is on fire"
+                assert STORE_FAILED in tuple(await call.trailing_metadata())
+        await server.stop(None)
+
+    asyncio.run(ask())
+
+
+def test_the_service_is_named_as_clients_know_it():
+    assert QUERY_SERVICE == "spanhouse.v1.Query"
+
+
+def test_times_keep_their_nanoseconds_in_json():
+    assert iso_time(MONDAY_10H) == "2026-01-05T10:00:00Z"
+    assert iso_time(MONDAY_10H + 1) == "2026-01-05T10:00:00.000000001Z"

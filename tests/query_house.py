@@ -1,0 +1,90 @@
+"""The query side over a real store, in this process: a real gRPC port, the HTTP application, and ways to fill it.
+
+The engine takes one directory per process for the process's whole life, so there is one house per test process
+and tests tell their spans apart by service name.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import grpc
+import httpx
+from fastapi import FastAPI
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.query.model import FunctionRow, FunctionsAnswer
+from spanhouse_backend.query.parse import functions_question
+from spanhouse_backend.query.query_grpc import add_query_service
+from spanhouse_backend.query.query_http import query_router
+from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.store.store import Store
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60
+# 2026-01-05T10:00:00Z, in the past for ever: what "now" is in tests that fix their times.
+MONDAY_10H = 1_767_607_200_000_000_000
+MINUTE = 60_000_000_000
+HOUR = 60 * MINUTE
+
+
+class QueryHouse:
+    """`with QueryHouse(directory) as house:` opens the store and serves until the block ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self.store = Store.open(self._directory)
+        self.reader = Reader(self.store)
+        self.app = FastAPI()
+        self.app.include_router(query_router(self.reader))
+        self._thread.start()
+        self.run(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._server.stop(None))
+        self.run(self.store.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_SECONDS)
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self._server = grpc.aio.server()
+        add_query_service(self._server, self.reader)
+        self.grpc = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        await self._server.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the house's event loop and waits for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
+
+    def insert(self, *requests: ExportTraceServiceRequest) -> None:
+        """Stores the requests as one insert, as ingest would."""
+        self.run(self.store.insert_traces(join(frame(request.SerializeToString()) for request in requests)))
+
+    def functions(self, *, now_ns: int, **parameters: str) -> FunctionsAnswer:
+        """Asks the reader, with parameters as a caller would write them."""
+        texts = {"since": "", "until": "", "service": "", "sort": "", "limit": "", **parameters}
+        return self.run(self.reader.functions(functions_question(**texts, now_ns=now_ns)))
+
+    def only_row(self, *, now_ns: int, **parameters: str) -> FunctionRow:
+        """The single row of an answer that must have one."""
+        (row,) = self.functions(now_ns=now_ns, **parameters).rows
+        return row
+
+    def get(self, path: str) -> httpx.Response:
+        """One GET through the whole HTTP application."""
+        return self.run(get(self.app, path))
+
+
+async def get(app: FastAPI, path: str) -> httpx.Response:
+    """One GET of an application that is not listening."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://house") as client:
+        return await client.get(path)
