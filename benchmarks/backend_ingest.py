@@ -16,9 +16,9 @@ from collections import deque
 from pathlib import Path
 
 import grpc
-from benchmarks.report import Row
 
 from benchmarks.otlp_load import make_requests
+from benchmarks.report import Row
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 SPANS_PER_REQUEST = 512
