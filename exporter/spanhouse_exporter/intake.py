@@ -21,6 +21,7 @@ CHUNK_BYTES = 256 * 1024
 LARGE_SPAN_BYTES = 8 * 1024
 """A span this large is carried over at once: 512 of them would be too much to leave uncounted."""
 _HARD_LIMIT_SPANS = 16 * CHUNK_SPANS
+_LONGEST_WAIT_SECONDS = 0.1
 
 PARKED = 1
 """Threshold while the worker sleeps for good: the very next span wakes it."""
@@ -30,8 +31,8 @@ class Intake:
     """Finished spans of one instrumentation scope.
 
     Concurrency: any thread appends, which is atomic, and only the holder of `_lock` removes, always from the
-    front and never more than it counted, so no span is lost or taken twice. The lock is only ever tried,
-    never waited for, on a caller's thread: who finds it taken leaves the work to its holder.
+    front and never more than it counted, so no span is lost or taken twice. A caller who finds the lock
+    taken leaves the work to its holder, and waits for it, shortly, only when thousands have gathered.
     """
 
     __slots__ = ("_lock", "_pipeline", "scope", "spans", "threshold")
@@ -57,9 +58,13 @@ class Intake:
     def carry(self, *, wait: bool = False) -> None:
         """Moves what waits here to the pipeline; `wait` only off the caller's path (worker, flush)."""
         if not self._lock.acquire(blocking=wait):
-            if len(self.spans) > _HARD_LIMIT_SPANS:
+            # Somebody is carrying. Only when thousands have gathered meanwhile is it worth a wait, which also gives
+            # the interpreter lock to that somebody.
+            if len(self.spans) <= _HARD_LIMIT_SPANS:
+                return
+            if not self._lock.acquire(timeout=_LONGEST_WAIT_SECONDS):
                 self._shed()
-            return
+                return
         try:
             count = len(self.spans)
             taken = self.spans[:count]

@@ -1,7 +1,8 @@
 """One captured function: its name, constants and statistics, and where its spans go.
 
 Where they go can change while a program runs: an application may set its tracer provider after the first
-captured call, or call `configure`. Each call compares one reference to see whether that happened.
+captured call, or call `configure`. `begin` is therefore replaced, not asked: it is the bound site's own while the
+binding holds, and each call compares one reference to see whether it does.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from spanhouse.clock import ANCHOR
 from spanhouse.foreign_call import ForeignCall
 from spanhouse.light_span import LightSpan
 from spanhouse.provider import TracerProvider
+from spanhouse.registry import chosen_provider
 from spanhouse.starting import Extras, start
 from spanhouse.version import SCOPE_NAME, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
 
@@ -76,7 +78,17 @@ class CallSite:
     Concurrency: `_bind` may run in several threads at once; each makes an equal binding and the last one stays.
     """
 
-    __slots__ = ("__weakref__", "_bound_to", "_site", "_tracer", "attributes", "kind", "name", "statistics")
+    __slots__ = (
+        "__weakref__",
+        "_bound_to",
+        "_site",
+        "_tracer",
+        "attributes",
+        "begin",
+        "kind",
+        "name",
+        "statistics",
+    )
 
     def __init__(
         self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, Any] | None = None
@@ -85,6 +97,8 @@ class CallSite:
         self.kind = kind
         self.attributes: Mapping[str, Any] = attributes or {}
         self.statistics = statistics.of(name)
+        self.begin: Callable[[], Call] = self._begin_first
+        """Starts timing one call; never raises."""
         self._bound_to: object = runtime.UNBOUND
         self._site: Site | None = None
         self._tracer: trace.Tracer | None = None
@@ -92,25 +106,35 @@ class CallSite:
 
     def unbind(self) -> None:
         """The next call looks again where spans go."""
-        self._bound_to = runtime.UNBOUND
+        self.begin = self._begin_first
 
-    def begin(self) -> Call:
-        """Starts timing one call; never raises."""
+    def unbind_and_begin(self) -> Call:
+        """Begins a call for which the binding turned out not to hold any more."""
+        self.unbind()
+        return self.begin()
+
+    def _begin_first(self) -> Call:
+        """Finds out where spans go, and begins a call there; never raises."""
         try:
-            if runtime.chosen_provider() is not self._bound_to:
-                self._bind()
-            if self._site is not None:
-                return self._site.begin()
-            if self._tracer is not None:
-                return ForeignCall(self._tracer, self)
+            self._bind()
+            return self.begin()
         except Exception:
             _logger.exception("spanhouse could not start a span for %s", self.name)
-        return _Nothing()
+            return _Nothing()
+
+    def _begin_foreign(self) -> Call:
+        try:
+            if chosen_provider() is not self._bound_to:
+                return self._begin_first()
+            return ForeignCall(self._tracer or trace.NoOpTracer(), self)
+        except Exception:
+            _logger.exception("spanhouse could not start a span for %s", self.name)
+            return _Nothing()
 
     def record(self, start_ns: int, end_ns: int, attributes: Mapping[str, Any] | None) -> None:
         """A finished span between two instants (nanoseconds since the epoch); never raises."""
         try:
-            if runtime.chosen_provider() is not self._bound_to:
+            if self.begin == self._begin_first or chosen_provider() is not self._bound_to:
                 self._bind()
             end_ns = max(start_ns, end_ns)
             if self._site is None:
@@ -128,16 +152,16 @@ class CallSite:
             _logger.exception("spanhouse could not record %s", self.name)
 
     def _bind(self) -> None:
-        chosen = runtime.chosen_provider()
+        chosen = chosen_provider()
         provider = runtime.provider_for_captured_calls()
         if isinstance(provider, TracerProvider):
             self._tracer = None
-            self._site = provider.tracer(SCOPE_NAME, VERSION).site(
-                self.name, self.kind, self.attributes, self.statistics
-            )
+            self._site = provider.tracer(SCOPE_NAME, VERSION).site(self, chosen)
+            self.begin = self._site.begin
         else:
             self._site = None
             self._tracer = provider.get_tracer(SCOPE_NAME, VERSION)
+            self.begin = self._begin_foreign
         self._bound_to = chosen
 
 

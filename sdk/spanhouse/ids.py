@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 4 * mmap.PAGESIZE
 _WIPE_ON_FORK = 18
 """MADV_WIPEONFORK of Linux 4.14, madvise(2); the mmap module does not name it."""
-_NO_SPAN_ID = bytes(8)
+NO_SPAN_ID = bytes(8)
+EXHAUSTED = (NO_SPAN_ID,)
 _FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
@@ -43,25 +44,26 @@ class IdBatch:
     lock (free-threaded builds) every id is drawn from the kernel by itself.
     """
 
-    __slots__ = ("_ids", "_layout")
+    __slots__ = ("_layout", "batch")
 
     def __init__(self, layout: str) -> None:
         self._layout = Struct(layout)
-        self._ids: Iterator[tuple[Any, ...]] = iter(())
+        self.batch: Iterator[tuple[Any, ...]] = iter(())
+        """What is left. Captured calls take from it themselves, and call `take` on `EXHAUSTED` or `NO_SPAN_ID`."""
         forks.on_fork(self.clear)
 
     def take(self) -> tuple[Any, ...]:
         """The next tuple of ids."""
-        for ids in self._ids:
-            if ids[-1] != _NO_SPAN_ID:
-                return ids
+        ids = next(self.batch, EXHAUSTED)
+        if ids[-1] != NO_SPAN_ID:
+            return ids
+        if ids is not EXHAUSTED:
             forks.noticed_late()
-            break
         return self._refill()
 
     def clear(self) -> None:
         """Forgets the batch, in a forked child."""
-        self._ids = iter(())
+        self.batch = iter(())
 
     def _refill(self) -> tuple[Any, ...]:
         ids: tuple[Any, ...]
@@ -72,7 +74,7 @@ class IdBatch:
         usable = memoryview(memory)[: _BATCH_BYTES - _BATCH_BYTES % self._layout.size]
         batch = self._layout.iter_unpack(usable)
         ids = next(batch)
-        self._ids = batch
+        self.batch = batch
         return ids
 
 

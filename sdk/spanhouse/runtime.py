@@ -14,6 +14,7 @@ from opentelemetry import trace
 from spanhouse import forks, settings, summary
 from spanhouse.errors import ConfigurationError
 from spanhouse.provider import EXIT_SECONDS, TracerProvider
+from spanhouse.registry import chosen_provider
 from spanhouse_exporter import ExporterStatus
 
 if TYPE_CHECKING:
@@ -27,21 +28,6 @@ call_sites: weakref.WeakSet[CallSite] = weakref.WeakSet()
 _lock = threading.Lock()
 _own: TracerProvider | None = None
 _override: TracerProvider | None = None
-
-
-if hasattr(trace, "_TRACER_PROVIDER"):
-
-    def chosen_provider() -> trace.TracerProvider | None:
-        """The tracer provider that the application has set; None while it has set none."""
-        # Asked at every call: get_tracer_provider() also looks into the environment, for a microsecond.
-        return trace._TRACER_PROVIDER  # noqa: SLF001
-
-else:
-
-    def chosen_provider() -> trace.TracerProvider | None:
-        """The tracer provider that the application has set; None while it has set none."""
-        found = trace.get_tracer_provider()
-        return None if isinstance(found, trace.ProxyTracerProvider) else found
 
 
 def own_provider() -> TracerProvider:

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import Context
 from opentelemetry.trace import TraceFlags
 
-from spanhouse import active, attributes, ids, starting
+from spanhouse import active, attributes, registry, starting
 from spanhouse.clock import now_ns
+from spanhouse.ids import CHILDREN, EXHAUSTED, NO_SPAN_ID, ROOTS
 from spanhouse.light_span import RECORD_ONLY, SAMPLED_RANDOM, TRACE_STATE, LightSpan
 from spanhouse_exporter import span_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import SpanKind
 
     from spanhouse.statistics import Statistics
     from spanhouse.tracer import Tracer
 
+# Bound once: at these calls an attribute look-up is a measurable part of the whole.
 _new_span: Any = LightSpan.__new__
+_set_item = dict.__setitem__
+_current, _attach = active.current, active.attach
+_registry = registry.REGISTRY
 SPAN_KEY = active.SPAN_KEY
 SAMPLED = int(TraceFlags.SAMPLED)
 UNUSUAL = SAMPLED | RECORD_ONLY | TRACE_STATE
@@ -36,11 +42,14 @@ class Site:
 
     __slots__ = (
         "attributes",
+        "chosen",
+        "durations",
         "intake",
         "kind",
         "limits",
         "name",
         "otlp_kind",
+        "rebind",
         "stamp_child",
         "stamp_root",
         "statistics",
@@ -64,6 +73,10 @@ class Site:
         self.intake = tracer.intake
         self.statistics = statistics
         """None for spans of tracers: only captured calls, blocks and records are counted."""
+        self.chosen: object = None
+        """The application's global provider for which this is the right site of a captured call."""
+        self.rebind: Callable[[], Any] = self.begin
+        self.durations = statistics.pending if statistics is not None else None
         self.attributes, _dropped = attributes.collect(
             given, limits.max_span_attributes, limits.max_span_attribute_length
         )
@@ -74,25 +87,34 @@ class Site:
 
     def begin(self) -> LightSpan | starting.Unrecorded:
         """Starts a span under the current one and makes it current."""
-        context = active.current()
+        if _registry._TRACER_PROVIDER is not self.chosen:  # noqa: SLF001
+            return self.rebind()  # type: ignore[no-any-return]  # any kind of call
+        context = _current()
         parent = context.get(SPAN_KEY)
         if not self.tracer.provider.plain:
             return starting.begin(self, context)
         span: LightSpan = _new_span(LightSpan)
         if parent is None:
-            span.trace_id, span.span_id = ids.ROOTS.take()
+            new_ids = next(ROOTS.batch, EXHAUSTED)
+            span.trace_id, span.span_id = new_ids if new_ids[-1] != NO_SPAN_ID else ROOTS.take()
             span.parent_id = b""
             span.flags = SAMPLED_RANDOM
+            others = len(context)
         elif type(parent) is LightSpan and (flags := parent.flags) & UNUSUAL == SAMPLED:
-            span.flags = flags & ~FLAG_PARENT_REMOTE
+            (new_id,) = next(CHILDREN.batch, EXHAUSTED)
             span.trace_id = parent.trace_id
-            (span.span_id,) = ids.CHILDREN.take()
+            span.span_id = new_id if new_id != NO_SPAN_ID else CHILDREN.take()[0]
             span.parent_id = parent.span_id
+            span.flags = flags & ~FLAG_PARENT_REMOTE
+            others = len(context) - 1
         else:
             return starting.begin(self, context)
         span.site = self
         span.details = None
         span.end_mono = 0
-        span.token = active.attach(active.with_span(context, span))
+        # `active.with_span`, spelled out: in most programs the span is all that the context holds.
+        within = Context(context) if others else Context()
+        _set_item(within, SPAN_KEY, span)
+        span.token = _attach(within)
         span.start_mono = now_ns()
         return span

@@ -18,7 +18,7 @@ from spanhouse import forks, histogram
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_FOLD_AT = 8192
+FOLD_AT = 8192
 """Durations that may wait (a third of a megabyte) before a call does the arithmetic itself."""
 _MOST_NAMES = 4096
 _OTHER = "(other)"
@@ -86,39 +86,41 @@ class FunctionStats:
 class Statistics:
     """The running statistics of one name.
 
-    Concurrency: callers append to `_pending`, which is atomic; `fold` takes from its front under `_lock`, so a
+    Concurrency: callers append to `pending`, which is atomic; `fold` takes from its front under `_lock`, so a
     duration is counted once. A failed call is appended as its complement, which keeps the append a single one.
     """
 
-    __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_pending", "_squares", "_total", "name")
+    __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_squares", "_total", "name", "pending")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.pending: list[int] = []
+        """Always the same list: captured calls append to it themselves, and `fold` when it is `FOLD_AT` long."""
         self.reset()
 
     def reset(self) -> None:
         """Forgets everything."""
         self._lock = threading.Lock()
-        self._pending: list[int] = []
+        self.pending.clear()
         self._buckets: Counter[int] = Counter()
         self._calls = self._errors = self._total = self._squares = self._max = 0
         self._min: int | None = None
 
     def add(self, duration_ns: int, *, failed: bool = False) -> None:
         """Counts one call."""
-        pending = self._pending
+        pending = self.pending
         pending.append(~duration_ns if failed else duration_ns)
-        if len(pending) >= _FOLD_AT:
+        if len(pending) >= FOLD_AT:
             self.fold()
 
     def fold(self) -> None:
         """Does the arithmetic for what has been appended so far."""
         with self._lock:
-            count = len(self._pending)
+            count = len(self.pending)
             if not count:
                 return
-            batch = self._pending[:count]
-            del self._pending[:count]
+            batch = self.pending[:count]
+            del self.pending[:count]
             failed = [~duration for duration in batch if duration < 0]
             if failed:
                 self._errors += len(failed)

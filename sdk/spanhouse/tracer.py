@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, Span
 
+    from spanhouse.call_site import CallSite
     from spanhouse.provider import TracerProvider
-    from spanhouse.statistics import Statistics
 
 _MOST_SITES = 2048
 """Names whose template is kept; a program that puts ids into span names makes further ones as it goes."""
@@ -54,9 +54,12 @@ class Tracer(trace.Tracer):
         name, version, schema_url, attributes = self._scope
         return InstrumentationScope(name, version, schema_url, attributes)
 
-    def site(self, name: str, kind: SpanKind, attributes: Mapping[str, Any], statistics: Statistics) -> Site:
-        """Constants for captured calls of one name."""
-        return Site(self, name, kind, attributes, statistics)
+    def site(self, call_site: CallSite, chosen: object) -> Site:
+        """Constants for captured calls; `chosen` is the global provider while the binding holds."""
+        site = Site(self, call_site.name, call_site.kind, call_site.attributes, call_site.statistics)
+        site.chosen = chosen
+        site.rebind = call_site.unbind_and_begin
+        return site
 
     def start_span(
         self,

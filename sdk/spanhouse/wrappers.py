@@ -53,11 +53,11 @@ def wrap(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
 
 
 def _plain(function: Function, plan: Plan) -> Function:
-    begin, describer, keep_result = plan.site.begin, plan.describer, plan.keep_result
+    site, describer, keep_result = plan.site, plan.describer, plan.keep_result
 
     @functools.wraps(function)
     def captured(*args: Any, **kwargs: Any) -> Any:
-        call = begin()
+        call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
         try:
@@ -74,11 +74,11 @@ def _plain(function: Function, plan: Plan) -> Function:
 
 
 def _coroutine(function: Function, plan: Plan) -> Function:
-    begin, describer, keep_result = plan.site.begin, plan.describer, plan.keep_result
+    site, describer, keep_result = plan.site, plan.describer, plan.keep_result
 
     @functools.wraps(function)
     async def captured(*args: Any, **kwargs: Any) -> Any:
-        call = begin()
+        call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
         try:
@@ -95,11 +95,11 @@ def _coroutine(function: Function, plan: Plan) -> Function:
 
 
 def _generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one state machine
-    begin, describer = plan.site.begin, plan.describer
+    site, describer = plan.site, plan.describer
 
     @functools.wraps(function)
     def captured(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        call = begin()
+        call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
         try:
@@ -139,11 +139,11 @@ def _generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one 
 
 
 def _async_generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one state machine
-    begin, describer = plan.site.begin, plan.describer
+    site, describer = plan.site, plan.describer
 
     @functools.wraps(function)
     async def captured(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        call = begin()
+        call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
         try:
