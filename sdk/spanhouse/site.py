@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from spanhouse.tracer import Tracer
 
 # Bound once: at these calls an attribute look-up is a measurable part of the whole.
-_new_span: Any = LightSpan.__new__
 _set_item = dict.__setitem__
 _current, _attach = active.current, active.attach
 _registry = registry.REGISTRY
@@ -93,7 +92,7 @@ class Site:
         parent = context.get(SPAN_KEY)
         if not self.tracer.provider.plain:
             return starting.begin(self, context)
-        span: LightSpan = _new_span(LightSpan)
+        span = LightSpan()
         if parent is None:
             new_ids = next(ROOTS.batch, EXHAUSTED)
             span.trace_id, span.span_id = new_ids if new_ids[-1] != NO_SPAN_ID else ROOTS.take()

@@ -7,6 +7,7 @@ consumer's context is what it was, whatever the generator has entered meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,6 +50,9 @@ def wrap(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     else:
         wrapper = _plain(function, plan)
     setattr(wrapper, CALL_SITE_ATTRIBUTE, plan.site)
+    # inspect.signature() follows __wrapped__, but getfullargspec(), which Celery and others use, does not.
+    with contextlib.suppress(TypeError, ValueError):
+        wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return wrapper
 
 

@@ -135,6 +135,7 @@ def test_options_name_the_span_and_add_attributes(receiver):
 def test_a_wrapped_function_looks_like_the_original():
     """Signature, docstring, coroutine-ness and __wrapped__ are kept."""
     assert str(inspect.signature(add)) == "(left: int, right: int = 1) -> int"
+    assert inspect.getfullargspec(add).args == ["left", "right"]
     assert add.__doc__ == "Adds."
     assert add.__wrapped__.__code__.co_name == "add"
     assert inspect.iscoroutinefunction(add_later)
