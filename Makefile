@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 TEST_JOBS ?= 2
 
-.PHONY: help demo test lint format serve bench bench-quick proto constraints clean
+.PHONY: help demo test test-pythons lint format serve bench bench-quick proto constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -23,6 +23,9 @@ demo: $(READY) ## time the standard library's own code, end to end, and print th
 
 test: $(READY) ## run all tests (real server, real engine, real sockets)
 	$(BIN)/python -m pytest -n $(TEST_JOBS)
+
+test-pythons: $(READY) ## run the client's tests under Python 3.11, 3.12 and 3.13, where present
+	$(BIN)/python tools/test_pythons.py
 
 lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up to date
 	$(BIN)/ruff check .

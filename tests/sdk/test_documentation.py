@@ -1,0 +1,31 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from otlp_receiver import receiving
+
+PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_has_examples():
+    """A page whose examples are not found would pass silently."""
+    assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: str(text.count("\n")))
+def test_example_runs(example):
+    """Each by itself, in a fresh process, warnings being errors."""
+    with receiving() as receiver:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", example],
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
