@@ -133,3 +133,51 @@ os.waitpid(pid, 0)
         assert names(receiver).count("__main__.parent_work") == 600
         assert names(receiver).count("__main__.child_work") == 200
         assert len({span.span_id for span in receiver.spans}) == 800
+
+
+def instrumented(tmp_path, endpoint, **environ):
+    """An unmodified program under opentelemetry-instrument."""
+    pytest.importorskip("opentelemetry.instrumentation")
+    program = tmp_path / "program.py"
+    program.write_text(CAPTURED_AND_API)
+    command = [str(Path(sys.executable).with_name("opentelemetry-instrument")), sys.executable, str(program)]
+    settings = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", **environ}
+    return run(command, endpoint, **settings)
+
+
+def test_the_configurator_chosen_by_name_installs_the_light_provider(tmp_path):
+    """Entry point group opentelemetry_configurator: OTEL_PYTHON_CONFIGURATOR=spanhouse."""
+    with receiving() as receiver:
+        printed = instrumented(tmp_path, receiver.endpoint, OTEL_PYTHON_CONFIGURATOR="spanhouse")
+        assert printed == "True spanhouse.provider\n"
+        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+
+
+def test_the_exporter_chosen_by_name_works_under_the_sdks_provider(tmp_path):
+    """Entry point group opentelemetry_traces_exporter: OTEL_TRACES_EXPORTER=spanhouse, without a distro."""
+    with receiving() as receiver:
+        printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse")
+        assert printed == "True opentelemetry.sdk.trace\n"
+        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+        assert receiver.resource()["telemetry.sdk.name"] == "opentelemetry"
+
+
+def test_declarative_configuration(tmp_path):
+    """Declarative configuration: batch exporter by plugin name, YAML keys as arguments, other variables ignored."""
+    pytest.importorskip("opentelemetry.configuration")
+    with receiving() as receiver:
+        config = tmp_path / "otel.yaml"
+        config.write_text(
+            f"""
+file_format: "1.0"
+tracer_provider:
+  processors:
+    - batch:
+        exporter:
+          spanhouse:
+            endpoint: {receiver.endpoint}
+"""
+        )
+        printed = instrumented(tmp_path, "http://127.0.0.1:9", OTEL_CONFIG_FILE=str(config))
+        assert printed == "True opentelemetry.sdk.trace\n"
+        assert sorted(names(receiver)) == ["__main__.work", "inside"]
