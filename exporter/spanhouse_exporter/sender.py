@@ -14,13 +14,13 @@ import random
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
 
 from spanhouse_exporter import envelope
 from spanhouse_exporter.importing import importing
 from spanhouse_exporter.pipeline import Outcome
+from spanhouse_exporter.settings import target_of
 
 if TYPE_CHECKING:
     import grpc
@@ -127,14 +127,3 @@ class GrpcSender:
         else:
             self._channel = grpc.insecure_channel(target, options=options)
         return self._channel
-
-
-def target_of(endpoint: str, *, insecure: bool) -> tuple[str, bool]:
-    """(gRPC target, whether to use TLS): `https` is TLS and `http` is not; otherwise `insecure` decides.
-
-    OpenTelemetry specification, "OpenTelemetry Protocol Exporter", "Configuration Options".
-    """
-    scheme, separator, _rest = endpoint.partition("://")
-    if separator and scheme in ("http", "https"):
-        return urlsplit(endpoint).netloc, scheme == "https"
-    return endpoint, not insecure

@@ -1,18 +1,27 @@
 """What the exporter may be told, read from the environment once into a frozen object.
 
 Variables are those of the OpenTelemetry specification ("OpenTelemetry Protocol Exporter" and "Batch Span
-Processor"). A value that makes no sense costs one warning that names the variable and what is used instead,
-never an exception: configuration is no reason for a service not to start.
+Processor") and two of our own for the spool. A value that makes no sense costs one warning that names the variable
+and what is used instead, never an exception: configuration is no reason for a service not to start.
 """
 
 import logging
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from spanhouse_exporter.environment import Environment
 
 _logger = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT = "http://localhost:4317"
+_NATIVE_SCHEMES = ("dns", "ipv4", "ipv6", "passthrough", "unix", "unix-abstract", "vsock", "xds")
+"""gRPC Name Resolution: targets with these in front are gRPC's own."""
+_LEAST_LIKELY_MILLISECONDS = 100
+"""A smaller OTLP timeout was meant in seconds, which is how the stock Python exporter reads it."""
 
 
 @dataclass(frozen=True)
@@ -25,59 +34,144 @@ class ExporterSettings:
     """gRPC metadata, keys in lower case."""
     insecure: bool = False
     """Plaintext for a target without a scheme."""
+    root_certificates: bytes | None = None
+    """PEM; None trusts what gRPC trusts."""
+    client_key: bytes | None = None
+    """PEM; with `client_certificate`, what the client proves itself with."""
+    client_certificate: bytes | None = None
+    """PEM."""
+    gzip: bool = False
+    """Compress requests."""
     timeout_seconds: float = 10.0
-    """For one request with all its attempts."""
+    """For one request with all its attempts and the waits between them."""
     schedule_delay_seconds: float = 1.0
     """A finished span waits no longer than this."""
     max_batch_spans: int = 8192
     """A request is sent when this many spans wait, and carries no more."""
     max_batch_bytes: int = 3 * 1024 * 1024
-    """A request is no larger: receivers refuse more than 4 MiB unless told otherwise."""
+    """A request of more than one span is no larger: receivers refuse more than 4 MiB unless told otherwise."""
+    max_request_bytes: int = 64 * 1024 * 1024
+    """A request is never larger, before compression (OTLP, "OTLP/gRPC Request"): a span beyond it is dropped."""
     max_queue_bytes: int = 64 * 1024 * 1024
     """Encoded spans waiting; beyond it new ones are dropped and counted."""
+    max_queue_spans: int | None = None
+    """The same as a number of spans; None bounds the queue by bytes alone."""
+    max_in_flight: int = 4
+    """Requests sent and not yet answered."""
+    spool_directory: Path | None = None
+    """Where requests that cannot be delivered wait; None drops them."""
+    spool_max_bytes: int = 256 * 1024 * 1024
+    """Beyond it the oldest requests in the spool are dropped."""
 
 
 def from_environment(environ: Mapping[str, str], endpoint: str | None = None) -> ExporterSettings:
-    """Settings from `OTEL_EXPORTER_OTLP_*` (traces before generic) and `OTEL_BSP_*`; `endpoint` wins over
-    both.
+    """Settings from `OTEL_EXPORTER_OTLP_*` (traces before generic), `OTEL_BSP_*` and `SPANHOUSE_SPOOL*`;
+    `endpoint` wins over the environment.
     """
-    defaults = ExporterSettings()
-
-    def text(suffix: str) -> str:
-        # An empty value is an unset one (specification, "Environment Variable Specification", "Empty value").
-        return environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{suffix}") or environ.get(f"OTEL_EXPORTER_OTLP_{suffix}") or ""
-
-    def number(name: str, default: float, low: float) -> float:
-        raw = environ.get(name, "").strip()
-        if not raw:
-            return default
-        try:
-            value = float(raw)
-        except ValueError:
-            value = low - 1
-        if value < low:
-            _logger.warning("%s=%r is not a number of at least %g: using %g", name, raw, low, default)
-            return default
-        return value
-
+    read = Environment(environ)
+    default = ExporterSettings()
+    name, protocol = read.otlp("PROTOCOL")
+    if protocol not in ("", "grpc"):
+        _logger.warning("%s=%r: spanhouse exports over gRPC only: using grpc", name, protocol)
+    key = read.otlp("CLIENT_KEY")
+    certificate = read.otlp("CLIENT_CERTIFICATE")
+    if bool(key[1]) != bool(certificate[1]):
+        _logger.warning("%s is set without %s: using no client certificate", *_set_and_unset(key, certificate))
+        key = certificate = ("", "")
+    client_key = read.file(key, "no client certificate")
+    client_certificate = read.file(certificate, "no client certificate")
+    has_client = client_key is not None and client_certificate is not None
+    max_queue = read.integer("OTEL_BSP_MAX_QUEUE_SIZE", 0, low=1) or None
     return ExporterSettings(
-        endpoint=endpoint or text("ENDPOINT") or defaults.endpoint,
-        headers=_headers(text("HEADERS")),
-        insecure=text("INSECURE").strip().lower() == "true",
-        schedule_delay_seconds=number("OTEL_BSP_SCHEDULE_DELAY", defaults.schedule_delay_seconds * 1000, low=1) / 1000,
-        max_batch_spans=int(number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", defaults.max_batch_spans, low=1)),
+        endpoint=_endpoint(("endpoint", endpoint) if endpoint else read.otlp("ENDPOINT")),
+        headers=read.pairs(read.otlp("HEADERS")),
+        insecure=read.flag(read.otlp("INSECURE")),
+        root_certificates=read.file(read.otlp("CERTIFICATE"), "the system's root certificates"),
+        client_key=client_key if has_client else None,
+        client_certificate=client_certificate if has_client else None,
+        gzip=read.choice(read.otlp("COMPRESSION"), ("none", "gzip")) == "gzip",
+        timeout_seconds=_timeout(read, default.timeout_seconds),
+        schedule_delay_seconds=read.integer("OTEL_BSP_SCHEDULE_DELAY", 1000, low=1) / 1000,
+        max_batch_spans=_batch_size(read, default.max_batch_spans, max_queue),
+        max_queue_spans=max_queue,
+        spool_directory=spool_directory(environ),
+        spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
     )
 
 
-def _headers(raw: str) -> tuple[tuple[str, str], ...]:
-    """`k=v,k2=v2`, values percent-encoded; a pair that is none is skipped without naming its value."""
-    pairs = []
-    for item in raw.split(","):
-        key, equals, value = item.partition("=")
-        if not item.strip():
-            continue
-        if not equals or not key.strip():
-            _logger.warning("OTEL_EXPORTER_OTLP_HEADERS: an entry is not key=value and is ignored")
-            continue
-        pairs.append((unquote(key.strip()).lower(), unquote(value.strip())))
-    return tuple(pairs)
+def spool_directory(environ: Mapping[str, str]) -> Path | None:
+    """`SPANHOUSE_SPOOL` ("off" is None), else spanhouse/spool in the user's data directory (XDG Base Directory)."""
+    read = Environment(environ)
+    chosen = read.text("SPANHOUSE_SPOOL")
+    if chosen:
+        return None if chosen.lower() == "off" else Path(chosen).absolute()
+    data = read.text("XDG_DATA_HOME")
+    if not os.path.isabs(data):  # noqa: PTH117 - the specification: a relative path is to be ignored
+        home = read.text("HOME") or os.path.expanduser("~")  # noqa: PTH111 - does not raise where there is no home
+        if not os.path.isabs(home):  # noqa: PTH117
+            return None
+        data = f"{home}/.local/share"
+    return Path(data) / "spanhouse" / "spool"
+
+
+def target_of(endpoint: str, *, insecure: bool) -> tuple[str, bool]:
+    """(gRPC target, whether to use TLS): `https` is TLS and `http` is not; otherwise `insecure` decides.
+
+    OpenTelemetry specification, "OpenTelemetry Protocol Exporter", "Configuration Options". Raises ValueError when
+    the endpoint is neither a URL with a host nor a gRPC target.
+    """
+    scheme, separator, rest = endpoint.partition(":")
+    if separator and scheme.lower() in ("http", "https"):
+        parts = urlsplit(endpoint)
+        if not parts.hostname:
+            raise ValueError("no host")
+        secure = parts.scheme == "https"
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"{host}:{parts.port or (443 if secure else 80)}", secure
+    if not endpoint or any(letter.isspace() for letter in endpoint):
+        raise ValueError("no host")
+    if rest.startswith("//") and scheme not in _NATIVE_SCHEMES:
+        raise ValueError(f"{scheme} is not a scheme that gRPC knows")
+    return endpoint, not insecure
+
+
+def _endpoint(variable: tuple[str, str]) -> str:
+    name, raw = variable
+    if not raw:
+        return DEFAULT_ENDPOINT
+    try:
+        target_of(raw, insecure=True)
+    except ValueError as error:
+        _logger.warning("%s=%r cannot be used (%s): using %s", name, raw, error, DEFAULT_ENDPOINT)
+        return DEFAULT_ENDPOINT
+    return raw
+
+
+def _timeout(read: Environment, default_seconds: float) -> float:
+    """Milliseconds in the specification, 0 for no limit; bounded by `OTEL_BSP_EXPORT_TIMEOUT` in any case."""
+    longest = read.integer("OTEL_BSP_EXPORT_TIMEOUT", 30_000, low=0) / 1000 or math.inf
+    name, raw = read.otlp("TIMEOUT")
+    try:
+        value = float(raw or default_seconds * 1000)
+        if not 0 <= value < math.inf:
+            raise ValueError(raw)  # noqa: TRY301 - as for what is no number at all
+    except ValueError:
+        _logger.warning("%s=%r is not a number of milliseconds: using %g", name, raw, default_seconds * 1000)
+        return min(default_seconds, longest)
+    if 0 < value < _LEAST_LIKELY_MILLISECONDS:
+        _logger.warning("%s=%r milliseconds is hardly meant: using %g seconds", name, raw, value)
+        return min(value, longest)
+    return min(value / 1000 or math.inf, longest)
+
+
+def _batch_size(read: Environment, default: int, max_queue: int | None) -> int:
+    """At most the queue's size ("Batch Span Processor")."""
+    size = read.integer("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(default, max_queue or default), low=1)
+    if max_queue is not None and size > max_queue:
+        _logger.warning("OTEL_BSP_MAX_EXPORT_BATCH_SIZE=%d is more than the queue holds: using %d", size, max_queue)
+        return max_queue
+    return size
+
+
+def _set_and_unset(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
+    return (first[0], second[0]) if first[1] else (second[0], first[0])

@@ -1,7 +1,6 @@
 import threading
 from time import monotonic
 
-import pytest
 from otlp_receiver import receiving
 
 from spanhouse_exporter import (
@@ -13,7 +12,7 @@ from spanhouse_exporter import (
     scope_fields,
     span_bytes,
 )
-from spanhouse_exporter.sender import GrpcSender, target_of
+from spanhouse_exporter.sender import GrpcSender
 
 RESOURCE = resource_fields({"service.name": "s"})
 _, stamp_child = span_bytes.make_stamps(span_bytes.constant_fields("n", 1, b""))
@@ -126,18 +125,3 @@ def test_partial_success_counts_rejected_spans():
         assert pipeline.shutdown(10)
         assert (pipeline.status().exported, dict(pipeline.status().dropped)) == (3, {"rejected": 2})
         assert len(receiver.raw) == 1
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "insecure", "expected"),
-    [
-        ("http://localhost:4317", False, ("localhost:4317", False)),
-        ("https://collector:4317/", True, ("collector:4317", True)),
-        ("collector:4317", True, ("collector:4317", False)),
-        ("collector:4317", False, ("collector:4317", True)),
-        ("unix:/run/otlp.sock", True, ("unix:/run/otlp.sock", False)),
-    ],
-)
-def test_the_scheme_decides_about_tls(endpoint, insecure, expected):
-    """OTLP exporter, "Configuration Options": https and http override the insecure option."""
-    assert target_of(endpoint, insecure=insecure) == expected

@@ -1,0 +1,140 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from spanhouse_exporter.settings import DEFAULT_ENDPOINT, ExporterSettings, from_environment, target_of
+
+QUIET = {"SPANHOUSE_SPOOL": "off"}
+
+
+def read(**environ: str) -> ExporterSettings:
+    return from_environment({**QUIET, **environ})
+
+
+SUFFIXES = {
+    "ENDPOINT": ("http://generic:1", "http://traces:1", "endpoint", "http://traces:1"),
+    "HEADERS": ("a=1", "b=2", "headers", (("b", "2"),)),
+    "INSECURE": ("true", "false", "insecure", False),
+    "TIMEOUT": ("20000", "5000", "timeout_seconds", 5.0),
+    "COMPRESSION": ("gzip", "none", "gzip", False),
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_variable_of_the_signal_wins(suffix):
+    """OTLP exporter, "Configuration Options": traces over generic, and headers replace rather than merge."""
+    generic, traces, field, expected = SUFFIXES[suffix]
+    found = read(**{f"OTEL_EXPORTER_OTLP_{suffix}": generic, f"OTEL_EXPORTER_OTLP_TRACES_{suffix}": traces})
+    assert getattr(found, field) == expected
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_empty_variable_is_unset(suffix):
+    """Environment variables, "Empty value": the generic one counts, and then the default."""
+    generic, _traces, field, _expected = SUFFIXES[suffix]
+    empty = {f"OTEL_EXPORTER_OTLP_TRACES_{suffix}": ""}
+    with_generic = read(**empty, **{f"OTEL_EXPORTER_OTLP_{suffix}": generic})
+    assert getattr(with_generic, field) == getattr(read(**{f"OTEL_EXPORTER_OTLP_{suffix}": generic}), field)
+    assert read(**empty, **{f"OTEL_EXPORTER_OTLP_{suffix}": ""}) == read()
+
+
+def test_an_argument_wins_over_the_environment():
+    """OTLP exporter: code first."""
+    found = from_environment({**QUIET, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://traces:1"}, "http://given:2")
+    assert found.endpoint == "http://given:2"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "insecure", "expected"),
+    [
+        ("http://localhost:4317", False, ("localhost:4317", False)),
+        ("https://collector:4317/", True, ("collector:4317", True)),
+        ("https://collector", False, ("collector:443", True)),
+        ("http://[::1]:4317/v1/traces", False, ("[::1]:4317", False)),
+        ("collector:4317", True, ("collector:4317", False)),
+        ("collector:4317", False, ("collector:4317", True)),
+        ("dns:///collector:4317", True, ("dns:///collector:4317", False)),
+        ("unix:/run/otlp.sock", True, ("unix:/run/otlp.sock", False)),
+        ("unix:///run/otlp.sock", False, ("unix:///run/otlp.sock", True)),
+    ],
+)
+def test_the_scheme_decides_about_tls(endpoint, insecure, expected):
+    """OTLP exporter, "Configuration Options": https and http override the insecure option."""
+    assert target_of(endpoint, insecure=insecure) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "seconds", "warned"),
+    [("0", 30.0, False), ("2500", 2.5, False), ("10", 10.0, True), ("-1", 10.0, True), ("soon", 10.0, True)],
+)
+def test_timeouts_are_milliseconds(caplog, raw, seconds, warned):
+    """OTLP exporter: milliseconds, 0 for no limit of its own; a tiny value was meant in seconds."""
+    assert read(OTEL_EXPORTER_OTLP_TIMEOUT=raw).timeout_seconds == seconds
+    assert len(caplog.records) == warned
+    assert read(OTEL_EXPORTER_OTLP_TIMEOUT="0", OTEL_BSP_EXPORT_TIMEOUT="0").timeout_seconds == math.inf
+
+
+def test_headers_are_lower_case_and_percent_decoded(caplog):
+    """OTLP exporter, "Specifying headers via environment variables"; a bad pair is skipped, its value not logged."""
+    found = read(OTEL_EXPORTER_OTLP_HEADERS="Api-Key=a%20b%2Cc, x=1=2 ,,secret,k\N{LATIN SMALL LETTER E}=\x01")
+    assert found.headers == (("api-key", "a b,c"), ("x", "1=2"))
+    assert len(caplog.records) == 2
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "field", "instead"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "endpoint", DEFAULT_ENDPOINT),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:port", "endpoint", DEFAULT_ENDPOINT),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://host:1", "endpoint", DEFAULT_ENDPOINT),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/nowhere/ca.pem", "root_certificates", None),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/nowhere/key.pem", "client_key", None),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "gzip", False),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "yes", "insecure", False),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "endpoint", DEFAULT_ENDPOINT),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5", "schedule_delay_seconds", 1.0),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "many", "max_batch_spans", 8192),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "max_queue_spans", None),
+        ("SPANHOUSE_SPOOL_MAX_BYTES", "-1", "spool_max_bytes", 256 << 20),
+    ],
+)
+def test_what_makes_no_sense_costs_one_warning(caplog, name, raw, field, instead):
+    """It names the variable and what is used instead; the program goes on."""
+    assert getattr(read(**{name: raw}), field) == instead
+    assert len(caplog.records) == 1
+    assert name in caplog.text
+    assert "using" in caplog.text
+
+
+def test_a_batch_is_no_larger_than_the_queue(caplog):
+    """Batch Span Processor: maxExportBatchSize is at most maxQueueSize."""
+    found = read(OTEL_BSP_MAX_QUEUE_SIZE="100", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="512")
+    assert (found.max_queue_spans, found.max_batch_spans) == (100, 100)
+    assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in caplog.text
+    assert read(OTEL_BSP_MAX_QUEUE_SIZE="100").max_batch_spans == 100
+
+
+def test_certificates_are_read_where_they_are_named(tmp_path):
+    """A client certificate works with the system's roots as with given ones."""
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    key.write_bytes(b"K")
+    certificate.write_bytes(b"C")
+    found = read(OTEL_EXPORTER_OTLP_CLIENT_KEY=str(key), OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=str(certificate))
+    assert (found.root_certificates, found.client_key, found.client_certificate) == (None, b"K", b"C")
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"SPANHOUSE_SPOOL": "/var/spool/spans"}, Path("/var/spool/spans")),
+        ({"SPANHOUSE_SPOOL": "OFF", "HOME": "/h"}, None),
+        ({"XDG_DATA_HOME": "/data", "HOME": "/h"}, Path("/data/spanhouse/spool")),
+        ({"XDG_DATA_HOME": "relative", "HOME": "/h"}, Path("/h/.local/share/spanhouse/spool")),
+        ({"SPANHOUSE_SPOOL": "", "HOME": "/h"}, Path("/h/.local/share/spanhouse/spool")),
+    ],
+)
+def test_where_the_spool_is(environ, expected):
+    """The variable, else the user's data directory."""
+    assert from_environment(environ).spool_directory == expected
