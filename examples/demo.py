@@ -26,7 +26,8 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]
     """A server over `folder`, and the addresses it bound. Raises SystemExit when it does not come up."""
     ready_file = folder / "ready.json"
     addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
-    command = [*SPANHOUSE, "serve", "--data", str(folder / "data"), *addresses, "--ready-file", str(ready_file)]
+    command = [*SPANHOUSE, "serve", "--data", str(folder / "data"), "--spool", "off", *addresses]
+    command += ["--ready-file", str(ready_file)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + START_SECONDS
     while not ready_file.exists():

@@ -74,9 +74,15 @@ class ServerProcess:
 
 
 def serve_command(directory: Path, *arguments: str) -> list[str]:
-    """The command line of a server on free ports over `directory`."""
+    """The command line of a server on free ports over `directory`, with a spool of its own beside it."""
     command = [sys.executable, "-m", "spanhouse_backend", "serve", "--data", str(directory)]
+    command += ["--spool", str(spool_of(directory))]
     return [*command, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *arguments]
+
+
+def spool_of(directory: Path) -> Path:
+    """Where a test's server looks for what clients left behind."""
+    return directory.with_name(directory.name + ".spool")
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -27,7 +27,14 @@ class StoreError(SpanhouseError):
 
 
 class StoreHeld(StoreError):
-    """The data directory belongs to another process for as long as that one lives."""
+    """The data directory belongs to another process for as long as that one lives.
+
+    `grpc` is where that process answers queries, '' when it does not say.
+    """
+
+    def __init__(self, message: str, grpc: str = "") -> None:
+        super().__init__(message)
+        self.grpc = grpc
 
 
 class StoreUnusable(StoreError):

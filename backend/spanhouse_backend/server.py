@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.metadata import version
+from typing import NamedTuple, TypeVar
 
 import grpc
 import uvicorn
@@ -19,6 +20,7 @@ from grpc_health.v1.health import aio as health
 
 from spanhouse_backend.ingest.commit import GroupCommitter
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
+from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
@@ -29,7 +31,35 @@ from spanhouse_backend.store.store import Store
 # How long requests already accepted may take to be answered after SIGTERM.
 GRACE_SECONDS = 10.0
 
+Answer = TypeVar("Answer")
 Announce = Callable[[dict[str, str]], None]
+
+
+class House(NamedTuple):
+    """What answers, whoever asks: the way in and the way out of one open store."""
+
+    store: Store
+    committer: GroupCommitter
+    reader: Reader
+    spool: SpoolReader | None
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
+    """Storage, then ingest, then query; closed in reverse, when all that was accepted is stored.
+
+    Raises StoreHeld or StoreUnusable when the data directory cannot be had.
+    """
+    store = await asyncio.to_thread(Store.open, settings.data)
+    try:
+        committer = GroupCommitter(
+            store, max_group_bytes=settings.max_group_bytes, max_waiting_bytes=settings.max_waiting_bytes
+        )
+        spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes) if settings.spool else None
+        yield House(store, committer, Reader(store), spool)
+        await committer.drain()
+    finally:
+        await store.close()
 
 
 async def serve(settings: Settings, announce: Announce) -> None:
@@ -45,22 +75,16 @@ async def serve(settings: Settings, announce: Announce) -> None:
     async with contextlib.AsyncExitStack() as stopping:
         # Taken before the store is opened: a port in use should not cost the user a second of waiting.
         http_socket = stopping.enter_context(bind(settings.http, "--http"))
-        store = await asyncio.to_thread(Store.open, settings.data)
-        stopping.push_async_callback(store.close)
-
-        committer = GroupCommitter(
-            store, max_group_bytes=settings.max_group_bytes, max_waiting_bytes=settings.max_waiting_bytes
-        )
-        stopping.push_async_callback(committer.drain)
-        reader = Reader(store)
-
-        grpc_server, grpc_address = await _start_grpc(settings, committer, reader)
+        house = await stopping.enter_async_context(opened(settings))
+        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings.max_request_bytes, house)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, reader)
+        http_server, http_task = _start_http(http_socket, house.reader)
         stopping.push_async_callback(_stop_http, http_server, http_task)
+        if house.spool is not None:
+            stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
 
         addresses = {"grpc": str(grpc_address), "http": str(bound_address(http_socket))}
-        store.publish(addresses)
+        house.store.publish(addresses)
         ready_file = ReadyFile(settings.ready_file)
         stopping.callback(ready_file.remove)
         ready_file.write(addresses)
@@ -68,26 +92,42 @@ async def serve(settings: Settings, announce: Announce) -> None:
         await stop.wait()
 
 
-async def _start_grpc(settings: Settings, committer: GroupCommitter, reader: Reader) -> tuple[grpc.aio.Server, Address]:
+async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Answer:
+    """Opens the store, takes the spool in, lets `question` ask a server at the address it is given, closes again.
+
+    For when no server runs: whoever asks asks the same service as always, and only its address is different. Raises
+    StoreHeld or StoreUnusable when the data directory cannot be had.
+    """
+    async with opened(settings) as house:
+        if house.spool is not None:
+            await house.spool.take_in()
+        server, address = await _start_grpc(Address("127.0.0.1", 0), settings.max_request_bytes, house)
+        try:
+            return await asyncio.to_thread(question, str(address))
+        finally:
+            await server.stop(None)
+
+
+async def _start_grpc(address: Address, max_request_bytes: int, house: House) -> tuple[grpc.aio.Server, Address]:
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", settings.max_request_bytes),
+            ("grpc.max_receive_message_length", max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
             ("grpc.so_reuseport", 0),
         ]
     )
-    server.add_generic_rpc_handlers((trace_service(committer.commit),))
-    add_query_service(server, reader)
+    server.add_generic_rpc_handlers((trace_service(house.committer.commit),))
+    add_query_service(server, house.reader)
     health_service = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     for name in ("", TRACE_SERVICE, QUERY_SERVICE):
         await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        port = server.add_insecure_port(str(settings.grpc))
+        port = server.add_insecure_port(str(address))
     except RuntimeError as error:
-        raise cannot_listen(settings.grpc, "--grpc", "the address is in use or not of this machine") from error
+        raise cannot_listen(address, "--grpc", "the address is in use or not of this machine") from error
     await server.start()
-    return server, Address(settings.grpc.host, port)
+    return server, Address(address.host, port)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -104,6 +144,12 @@ def _start_http(listener: socket.socket, reader: Reader) -> tuple[uvicorn.Server
     config = uvicorn.Config(app, lifespan="off", access_log=False, log_level="warning", server_header=False)
     server = _Uvicorn(config)
     return server, asyncio.create_task(server.serve(sockets=[listener]), name="http")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _stop_http(server: uvicorn.Server, task: asyncio.Task[None]) -> None:

@@ -44,6 +44,7 @@ class Settings:
     grpc: Address
     http: Address
     ready_file: Path | None
+    spool: Path | None
     max_request_bytes: int
     max_group_bytes: int
     max_waiting_bytes: int
@@ -96,6 +97,14 @@ SERVE_SETTINGS = (
         "Write the process id and the bound addresses here, as JSON, once requests are answered.",
     ),
     Setting(
+        "spool",
+        "SPANHOUSE_SPOOL",
+        "",
+        "DIR|off",
+        "Take in the requests that clients left here while no server answered. Default: spanhouse/spool in your data "
+        "directory.",
+    ),
+    Setting(
         "max-request-bytes",
         "SPANHOUSE_MAX_REQUEST_BYTES",
         str(64 * MIB),
@@ -125,6 +134,12 @@ def _positive(text: str, option: str) -> int:
     return int(text)
 
 
+def _spool(text: str) -> Path | None:
+    if text == "off":
+        return None
+    return Path(text).expanduser() if text else default_data_directory() / "spool"
+
+
 def read_settings(values: dict[str, str]) -> Settings:
     """Makes Settings of option texts by name (`values` lacks or has '' for what was not given).
 
@@ -136,6 +151,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         grpc=Address.parse(texts["grpc"], "--grpc"),
         http=Address.parse(texts["http"], "--http"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
+        spool=_spool(texts["spool"]),
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from spanhouse_backend.cli.client import TIMEOUT_SECONDS, ask, server_option, usage_error
+from spanhouse_backend.cli.client import TIMEOUT_SECONDS, Where, ask, usage_error, where_options
 from spanhouse_backend.cli.output import console, duration, format_option, printable, write_csv, write_json
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.model import FunctionRow, FunctionsAnswer
@@ -53,8 +53,8 @@ Examples:
 )
 @click.option("--limit", metavar="ROWS", default=str(DEFAULT_LIMIT), show_default=True, help="At most this many rows.")
 @format_option
-@server_option
-def top(since: str, until: str, service: str, sort: str, limit: str, form: str, server: str) -> None:
+@where_options
+def top(since: str, until: str, service: str, sort: str, limit: str, form: str, where: Where) -> None:
     """Show which functions are slow, how often they are called and how often they fail."""
     try:
         # The server reads them again with its own clock; this only tells mistakes from failures.
@@ -64,7 +64,7 @@ def top(since: str, until: str, service: str, sort: str, limit: str, form: str, 
     except InvalidQuestion as error:
         raise usage_error(error) from error
     request = FunctionsRequest(since=since, until=until, service=service, sort=sort, limit=question.limit)
-    answer = functions_from_proto(ask(server, lambda query: query.Functions(request, timeout=TIMEOUT_SECONDS)))
+    answer = functions_from_proto(ask(where, lambda query: query.Functions(request, timeout=TIMEOUT_SECONDS)))
     if form == "json":
         write_json(functions_document(answer))
     elif form == "csv":

@@ -8,7 +8,7 @@ from rich.bar import Bar
 from rich.table import Table
 from rich.text import Text
 
-from spanhouse_backend.cli.client import TIMEOUT_SECONDS, ask, server_option
+from spanhouse_backend.cli.client import TIMEOUT_SECONDS, Where, ask, where_options
 from spanhouse_backend.cli.output import console, duration, format_option, printable, write_csv, write_json
 from spanhouse_backend.cli.span_tree import longest, tree_order
 from spanhouse_backend.errors import InvalidQuestion
@@ -39,14 +39,14 @@ Examples:
     help="The table shows this many of the longest spans, and those they are in. JSON and CSV hold every span.",
 )
 @format_option
-@server_option
-def trace(trace_id: str, limit: int, form: str, server: str) -> None:
+@where_options
+def trace(trace_id: str, limit: int, form: str, where: Where) -> None:
     """Show the trace with this id: its spans as a tree, with their waterfall."""
     try:
         request = TraceRequest(trace_id=parse_trace_id(trace_id))
     except InvalidQuestion as error:
         raise click.BadParameter(error.problem, param_hint="TRACE_ID") from error
-    answer = trace_from_proto(ask(server, lambda query: query.Trace(request, timeout=TIMEOUT_SECONDS)))
+    answer = trace_from_proto(ask(where, lambda query: query.Trace(request, timeout=TIMEOUT_SECONDS)))
     if form == "json":
         write_json(trace_document(answer))
     elif form == "csv":

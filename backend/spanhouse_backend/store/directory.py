@@ -48,7 +48,7 @@ class DirectoryLock:
         except OSError as error:
             holder = lock._read()
             os.close(lock._descriptor)
-            raise StoreHeld(_held_message(directory, holder)) from error
+            raise StoreHeld(_held_message(directory, holder), str(holder.get("grpc", ""))) from error
         lock.publish({})
         return lock
 

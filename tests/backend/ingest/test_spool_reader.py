@@ -1,0 +1,123 @@
+"""The spool: every whole file is stored once by whoever comes first, broken ones are set aside, the rest stays."""
+
+import asyncio
+import fcntl
+import os
+
+import pytest
+from otlp_requests import SECOND, request
+
+from spanhouse_backend.errors import MalformedData, StoreUnavailable
+from spanhouse_backend.ingest.spool import SpoolReader
+
+LIMIT = 100_000
+
+
+class Commits:
+    """Takes what the group commit would; refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.refuse: Exception | None = None
+
+    async def __call__(self, framed: bytes) -> None:
+        await asyncio.sleep(0)
+        if b"undecodable" in framed:
+            raise MalformedData("does not decode")
+        if self.refuse is not None:
+            raise self.refuse
+        self.taken.append(framed)
+
+
+def write(directory, number, content):
+    path = directory / f"{number:020}-1-0.otlp"
+    path.write_bytes(content)
+    return path
+
+
+def good(number):
+    return request(f"service-{number}", [number], start_ns=SECOND).SerializeToString()
+
+
+def take_in(directory, commits):
+    return asyncio.run(SpoolReader(directory, commits, LIMIT).take_in())
+
+
+def test_every_file_is_stored_oldest_first_and_deleted(tmp_path):
+    for number in reversed(range(40)):
+        write(tmp_path, number, good(number))
+    commits = Commits()
+    assert take_in(tmp_path, commits) == 40
+    assert commits.taken == [good(number) for number in range(40)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_spool_is_an_empty_spool(tmp_path):
+    assert take_in(tmp_path / "nowhere", Commits()) == 0
+
+
+def test_files_that_are_not_whole_requests_are_set_aside(tmp_path):
+    broken = [
+        write(tmp_path, 1, good(1)[:-3]),
+        write(tmp_path, 2, request("undecodable", [1]).SerializeToString()),
+        write(tmp_path, 3, b"\x0a\xff\xff\xff\x0f" + b"x" * LIMIT),
+    ]
+    fine = write(tmp_path, 4, good(4))
+    commits = Commits()
+    assert take_in(tmp_path, commits) == 1
+    assert commits.taken == [good(4)]
+    assert not fine.exists()
+    assert sorted(path.name for path in (tmp_path / "corrupt").iterdir()) == sorted(path.name for path in broken)
+
+
+def test_a_file_that_somebody_else_delivers_is_left_to_them(tmp_path):
+    taken, free = write(tmp_path, 1, good(1)), write(tmp_path, 2, good(2))
+    descriptor = os.open(taken, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    commits = Commits()
+    try:
+        assert take_in(tmp_path, commits) == 1
+    finally:
+        os.close(descriptor)
+    assert commits.taken == [good(2)]
+    assert taken.exists()
+    assert not free.exists()
+    assert take_in(tmp_path, commits) == 1
+
+
+def test_several_readers_store_each_file_once(tmp_path):
+    for number in range(60):
+        write(tmp_path, number, good(number))
+    commits = Commits()
+
+    async def race():
+        readers = [SpoolReader(tmp_path, commits, LIMIT) for _ in range(5)]
+        return sum(await asyncio.gather(*(reader.take_in() for reader in readers)))
+
+    assert asyncio.run(race()) == 60
+    assert sorted(commits.taken) == sorted(good(number) for number in range(60))
+
+
+def test_what_the_store_cannot_take_now_stays(tmp_path):
+    paths = [write(tmp_path, number, good(number)) for number in range(3)]
+    commits = Commits()
+    commits.refuse = StoreUnavailable("disk full")
+    with pytest.raises(StoreUnavailable):
+        take_in(tmp_path, commits)
+    assert all(path.exists() for path in paths)
+    commits.refuse = None
+    assert take_in(tmp_path, commits) == 3
+
+
+def test_unfinished_files_and_links_are_not_touched(tmp_path):
+    unfinished = tmp_path / f".{1:020}-1-0.otlp.tmp"
+    unfinished.write_bytes(good(1)[:10])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(good(2))
+    link = tmp_path / f"{2:020}-1-0.otlp"
+    link.symlink_to(elsewhere)
+    commits = Commits()
+    assert take_in(tmp_path, commits) == 0
+    assert unfinished.exists()
+    assert link.is_symlink()
+    assert elsewhere.exists()
