@@ -81,14 +81,14 @@ def value(any_value):
 
 
 @contextmanager
-def receiving(respond: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _request, _context: b""):
+def receiving(respond: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _request, _context: b"", port=0):
     """A receiver, listening."""
     receiver = Receiver(respond)
     handler = grpc.unary_unary_rpc_method_handler(receiver.handle)
     with futures.ThreadPoolExecutor(4) as threads:
         server = grpc.server(threads, options=[("grpc.max_receive_message_length", 64 << 20)])
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
-        receiver.port = server.add_insecure_port("127.0.0.1:0")
+        receiver.port = server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         try:
             yield receiver

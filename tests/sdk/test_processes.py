@@ -5,7 +5,7 @@ import textwrap
 import time
 
 import pytest
-from otlp_receiver import receiving
+from otlp_receiver import attributes, receiving
 
 
 def run(script: str, endpoint: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -126,3 +126,97 @@ def test_a_provider_set_by_the_application_is_respected():
         )
         assert done.stdout.split("\n")[:2] == ["__main__.work True spanhouse", "__main__.work"]
         assert len(receiver.spans) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("named", [False, True])
+def test_a_forked_child_is_another_instance_of_the_same_service(named):
+    """Resource semantic conventions, service.instance.id: one for each process, unless the user has named it."""
+    environ = {"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=mine"} if named else {}
+    with receiving() as receiver:
+        run(
+            """
+            import os, warnings
+            import spanhouse
+            warnings.simplefilter("ignore")
+
+            @spanhouse.capture
+            def work():
+                pass
+
+            work()
+            spanhouse.flush(20)
+            child = os.fork()
+            work()
+            spanhouse.flush(20)
+            if child:
+                os.waitpid(child, 0)
+            else:
+                os._exit(0)
+            """,
+            receiver.endpoint,
+            OTEL_SERVICE_NAME="forks",
+            **environ,
+        )
+        resources = [attributes(request.resource_spans[0].resource) for request in receiver.requests]
+        assert {resource["service.name"] for resource in resources} == {"forks"}
+        instances = {resource["service.instance.id"] for resource in resources}
+        assert instances == {"mine"} if named else len(instances) == 2
+
+
+def test_threads_that_run_on_at_exit_do_no_harm():
+    """Daemon threads still capturing while the process ends: exit code 0, nothing on standard error."""
+    with receiving() as receiver:
+        done = run(
+            """
+            import threading, time
+            import spanhouse
+
+            @spanhouse.capture
+            def work():
+                pass
+
+            def forever():
+                while True:
+                    work()
+
+            for _ in range(3):
+                threading.Thread(target=forever, daemon=True).start()
+            time.sleep(0.3)
+            """,
+            receiver.endpoint,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(receiver.spans) > 0
+
+
+def test_a_receiver_that_starts_late_gets_everything():
+    """OTLP, "Failures": UNAVAILABLE is retried; a program that starts before its collector loses nothing."""
+    with receiving() as first:
+        port = first.port
+    script = """
+        import subprocess, sys, time
+        import spanhouse
+
+        @spanhouse.capture
+        def work():
+            pass
+
+        for _ in range(100):
+            work()
+        print("captured", flush=True)
+        assert spanhouse.flush(30)
+        print(spanhouse.exporter_status().exported)
+        """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "captured\n"
+        with receiving(port=port) as receiver:
+            assert process.stdout.readline() == "100\n"
+            assert process.wait(30) == 0
+            assert len(receiver.spans) == 100
