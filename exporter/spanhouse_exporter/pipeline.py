@@ -243,7 +243,8 @@ class Pipeline:
             request = envelope.request(self._resource(), [(intake.scope, spans) for intake, spans in scopes.items()])
             outcome = self._sender.send(request, monotonic() + self._settings.timeout_seconds)
         except Exception:
-            _logger.exception("spanhouse could not export %d spans", count)
+            if not self._shut_down:  # then it is only the connection that was closed under the last attempt
+                _logger.exception("spanhouse could not export %d spans", count)
         with self._lock:
             if outcome.ok:
                 rejected = min(outcome.rejected, count)

@@ -100,7 +100,8 @@ class GrpcSender:
             if delay >= remaining:
                 _logger.warning("spanhouse: %s did not answer in time: %s", self._settings.endpoint, code)
                 return Outcome(ok=False)
-            self._interrupted.wait(delay)
+            if self._interrupted.wait(delay):
+                self._interrupted.clear()  # woken once, to look at the new deadline; not to spin until it
 
     def _accepted(self, response: bytes) -> Outcome:
         try:

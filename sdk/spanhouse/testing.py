@@ -79,6 +79,8 @@ def captured_spans(**options: Any) -> Iterator[CapturedSpans]:
     spans = CapturedSpans()
     provider = TracerProvider(export=False, shutdown_on_exit=False, **options)
     provider.add_span_processor(spans)
-    with runtime.using(provider):
-        yield spans
-    provider.shutdown()
+    try:
+        with runtime.using(provider):
+            yield spans
+    finally:
+        provider.shutdown()
