@@ -281,13 +281,19 @@ class LightSpan(trace.Span, ReadableSurface):
         if extra.end_ns is None:
             extra.end_ns = end_mono + ANCHOR.offset_ns
         for processor in provider.processors:
-            # The SDK has no public name for this yet, and types it for its own span.
-            processor._on_ending(self)  # type: ignore[arg-type]  # noqa: SLF001
+            try:
+                # The SDK has no public name for this yet, and types it for its own span.
+                processor._on_ending(self)  # type: ignore[arg-type]  # noqa: SLF001
+            except Exception:
+                _logger.exception("spanhouse: _on_ending of %s failed", type(processor).__name__)
         self.end_mono = end_mono
         if provider.processors:
             readable = snapshot(self)
             for processor in provider.processors:
-                processor.on_end(readable)
+                try:
+                    processor.on_end(readable)
+                except Exception:
+                    _logger.exception("spanhouse: on_end of %s failed", type(processor).__name__)
         if provider.exports and not self.flags & RECORD_ONLY:
             self.site.intake.put(self._encode())
 

@@ -74,7 +74,8 @@ class Site:
         """None for spans of tracers: only captured calls, blocks and records are counted."""
         self.chosen: object = None
         """The application's global provider for which this is the right site of a captured call."""
-        self.rebind: Callable[[], Any] = self.begin
+        self.rebind: Callable[[], Any] | None = None
+        """What begins a call when the application has changed its provider; only captured calls begin here."""
         self.durations = statistics.pending if statistics is not None else None
         self.attributes, _dropped = attributes.collect(
             given, limits.max_span_attributes, limits.max_span_attribute_length
@@ -87,7 +88,7 @@ class Site:
     def begin(self) -> LightSpan | starting.Unrecorded:
         """Starts a span under the current one and makes it current."""
         if _registry._TRACER_PROVIDER is not self.chosen:  # noqa: SLF001
-            return self.rebind()  # type: ignore[no-any-return]  # any kind of call
+            return self.rebind()  # type: ignore[misc, no-any-return]  # set for every captured call
         context = _current()
         parent = context.get(SPAN_KEY)
         if not self.tracer.provider.plain:

@@ -6,6 +6,7 @@ that is dropped, then the span, then the processors.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from spanhouse.site import Site
     from spanhouse.statistics import Statistics
+
+
+_logger = logging.getLogger(__name__)
 
 
 class Unrecorded:
@@ -76,8 +80,13 @@ _NO_EXTRAS = Extras()
 
 
 def begin(site: Site, context: Context) -> LightSpan | Unrecorded:
-    """Starts a captured call's span under `context` and makes it current."""
-    span = start(site, context, _NO_EXTRAS)
+    """Starts a captured call's span under `context` and makes it current; never raises."""
+    try:
+        span = start(site, context, _NO_EXTRAS)
+    except Exception:
+        # A sampler or id generator of the user's: their mistake must not become an error of the captured function.
+        _logger.exception("spanhouse could not start a span for %s", site.name)
+        return Unrecorded(trace.INVALID_SPAN, context, site.statistics)
     if not isinstance(span, LightSpan):
         return Unrecorded(span, active.current(), site.statistics)
     span.token = active.attach(active.with_span(active.current(), span))
@@ -131,7 +140,10 @@ def start(site: Site, context: Context, extras: Extras) -> Span:
     span.details = _details(site, parent, attributes, trace_state, extras)
     span.start_mono = now_ns() if extras.start_ns is None else extras.start_ns - ANCHOR.offset_ns
     for processor in provider.processors:
-        processor.on_start(span, parent_context=context)  # type: ignore[arg-type]  # typed for the SDK's own span
+        try:
+            processor.on_start(span, parent_context=context)  # type: ignore[arg-type]  # typed for the SDK's span
+        except Exception:
+            _logger.exception("spanhouse: on_start of %s failed", type(processor).__name__)
     return span
 
 

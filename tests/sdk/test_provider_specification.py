@@ -33,6 +33,8 @@ from opentelemetry.trace import (
 from otlp_receiver import attributes, receiving
 
 import spanhouse
+from spanhouse import runtime
+from spanhouse.testing import captured_spans
 
 REMOTE = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("v", "1")]))
 UNSAMPLED = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(0))
@@ -517,3 +519,45 @@ def test_everything_arrives_over_the_wire():
         assert attributes(sent) == {"sampler": 1}
         assert (sent.links[0].span_id, attributes(sent.links[0])) == (bytes(7) + b"\xb2", {"l": 1})
         assert (sent.events[0].name, attributes(sent.events[0])) == ("e", {"k": "v"})
+
+
+class Broken(SpanProcessor):
+    """Fails whenever it is called."""
+
+    def on_start(self, span, parent_context=None):
+        raise RuntimeError("on_start")
+
+    def _on_ending(self, span):
+        raise RuntimeError("on_ending")
+
+    def on_end(self, span):
+        raise RuntimeError("on_end")
+
+
+class BrokenSampler(Recording):
+    """Fails whenever it is asked."""
+
+    def should_sample(self, *args, **kwargs):
+        raise RuntimeError("sampler")
+
+
+def test_what_others_break_does_not_break_the_program(memory, caplog):
+    """Error handling, "Basic error handling principles": a broken processor or sampler costs a log line."""
+    memory.provider.add_span_processor(Broken())
+    with memory.tracer.start_as_current_span("survives"):
+        pass
+    assert [span.name for span in memory.spans] == ["survives"]
+
+    @spanhouse.capture(name="spec.broken")
+    def work():
+        return 5
+
+    with captured_spans(sampler=BrokenSampler(Decision.DROP)):
+        assert work() == 5
+    with runtime.using(memory.provider):
+        assert work() == 5
+    assert memory.spans[-1].name == "spec.broken"
+    assert spanhouse.stats(work).calls == 2
+    assert {"on_start", "on_ending", "on_end", "sampler"} <= {
+        str(record.exc_info[1]) for record in caplog.records if record.exc_info
+    }
