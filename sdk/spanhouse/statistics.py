@@ -126,15 +126,16 @@ class Statistics:
                 self._errors += len(failed)
                 batch = [duration for duration in batch if duration >= 0] + failed
             self._calls += count
-            self._total += sum(batch)
-            self._squares += sum(map(mul, batch, batch))
-            lowest = min(batch)
+            # A function that is called often enough for this to matter is quick, and its durations repeat.
+            counted = Counter(batch)
+            values, weights = list(counted), list(counted.values())
+            weighted = list(map(mul, values, weights))
+            self._total += sum(weighted)
+            self._squares += sum(map(mul, values, weighted))
+            lowest = min(values)
             self._min = lowest if self._min is None else min(self._min, lowest)
-            self._max = max(self._max, *batch)
-            if lowest == 0:
-                self._buckets[histogram.ZERO_BUCKET] += batch.count(0)
-                batch = [duration for duration in batch if duration]
-            histogram.count_into(self._buckets, batch)
+            self._max = max(self._max, *values)
+            histogram.count_into(self._buckets, counted)
 
     def read(self) -> FunctionStats:
         """Statistics of every call that has returned."""

@@ -36,11 +36,11 @@ def test_buckets_are_the_metrics_data_models(duration):
         assert bucket == 64 * (duration.bit_length() - 1) - 1
 
 
-@given(st.lists(st.integers(1, 2**62), max_size=200))
+@given(st.lists(st.integers(0, 2**62), max_size=200))
 def test_many_are_counted_as_one_by_one(durations):
     """The pipeline of C functions and the formula agree."""
     buckets: Counter[int] = Counter()
-    histogram.count_into(buckets, durations)
+    histogram.count_into(buckets, Counter(durations))
     assert buckets == Counter(map(histogram.bucket_of, durations))
 
 
