@@ -1,6 +1,7 @@
 import inspect
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -47,6 +48,11 @@ def test_exported_names_of_the_exporter():
         "resource_fields",
         "scope_fields",
     ]
+
+
+def test_the_version_is_the_distributions():
+    """Written in two places, so that importing need not look it up."""
+    assert spanhouse.__version__ == metadata.version("spanhouse")
 
 
 @pytest.mark.parametrize("name", [name for name in spanhouse.__all__ if name != "__version__"])
