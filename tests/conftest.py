@@ -1,9 +1,13 @@
 """Fixtures that start the real server."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from harness import ServerProcess
+
+# Tests neither write into the user's own spool nor deliver what they find there; those about spools name their own.
+os.environ["SPANHOUSE_SPOOL"] = "off"
 
 
 @pytest.fixture

@@ -86,9 +86,9 @@ def spool_of(directory: Path) -> Path:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """This process's environment without the variables that steer OpenTelemetry or spanhouse."""
+    """This process's environment without the variables that steer OpenTelemetry or spanhouse; no spool unless given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPANHOUSE_"))}
-    return {**kept, **extra}
+    return {**kept, "SPANHOUSE_SPOOL": "off", **extra}
 
 
 def stored_spans(directory: Path, columns: str = "*", where: str = "1") -> list[dict[str, object]]:

@@ -1,6 +1,6 @@
 """Chunks of encoded spans on their way out: a queue bounded by bytes, and the one worker that empties it.
 
-Every span that is accepted is settled exactly once: exported, or dropped for a reason that is counted. The
+Every span that is accepted is settled exactly once: exported, spooled, or dropped for a reason that is counted. The
 worker is started by the first span and sleeps for good while there is nothing to do; a forked child starts
 with an empty queue and its own worker, because the parent's spans are the parent's to send.
 """
@@ -14,68 +14,45 @@ import weakref
 from collections import Counter, deque
 from time import monotonic
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from spanhouse_exporter import envelope, status
+from spanhouse_exporter import process_end, status
+from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake, split
+from spanhouse_exporter.delivery import Delivery, Outcome
 from spanhouse_exporter.intake import CHUNK_SPANS, PARKED, Intake
+from spanhouse_exporter.spool import Spool
 from spanhouse_exporter.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spanhouse_exporter.delivery import Flight
+    from spanhouse_exporter.sender import Sender
     from spanhouse_exporter.settings import ExporterSettings
 
 _logger = logging.getLogger(__name__)
 
-_CHUNK_OVERHEAD_BYTES = 200
-"""What a waiting chunk costs beside its bytes: the bytes object, its tuple, its place in the queue."""
-
-
-class Outcome(NamedTuple):
-    """What became of one request."""
-
-    ok: bool
-    rejected: int = 0
-    """Spans that the receiver refused although it took the request."""
-
-
-class Sender(Protocol):
-    """Delivers a request, or gives up in bounded time."""
-
-    def warm_up(self) -> None:
-        """Does early, on the worker, what would make the first request slow."""
-
-    def send(self, request: bytes, give_up: float) -> Outcome:
-        """Sends; `give_up` is a `time.monotonic` instant. Never raises."""
-
-    def interrupt(self, give_up: float) -> None:
-        """Brings the deadline of whatever is being sent forward; called from another thread."""
-
-    def after_fork(self) -> None:
-        """Forgets connections that belong to the parent process."""
-
-    def close(self) -> None:
-        """Closes connections."""
-
-
-class _Chunk(NamedTuple):
-    intake: Intake
-    spans: bytes
-    span_count: int
+_SPOOL_SHARE, _MOST_SPOOL_SECONDS = 0.3, 1.0
+"""The part of a shutdown's time, and the most of it, kept for writing to the spool what could not be sent."""
 
 
 class Pipeline:
     """The way from finished spans to the receiver.
 
     Concurrency: `_lock` guards the queue and all counters and is held for a few instructions, never while
-    encoding, sending or logging. Waiting for progress (`flush`) uses a condition on that lock, signalled
-    whenever spans are settled.
+    encoding, sending or logging; it is reentrant for the sake of signal handlers. A batch is in `_open` until
+    somebody claims it, and only the claimant settles it. Waiting for progress (`flush`) uses a condition on that
+    lock, signalled whenever spans are settled.
     """
 
     def __init__(self, settings: ExporterSettings, resource: Callable[[], bytes], sender: Sender) -> None:
         self._settings = settings
         self._resource = resource
-        self._sender = sender
+        directory = settings.spool_directory
+        spool = Spool(directory, settings.spool_max_bytes) if directory is not None else None
+        self._delivery = Delivery(settings, sender, spool)
+        # A chunk must fit a request and the queue, whatever they were set to.
+        self._chunk_spans = min(CHUNK_SPANS, settings.max_batch_spans, settings.max_queue_spans or CHUNK_SPANS)
         self._intakes: list[Intake] = []
         self._on_tick: list[Callable[[], None]] = []
         self._shut_down = False
@@ -86,20 +63,22 @@ class Pipeline:
         _live_pipelines.add(self)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._settled_some = threading.Condition(self._lock)
-        self._queue: deque[_Chunk] = deque()
-        self._queued_bytes = 0
-        self._accepted = 0
-        self._settled = 0
-        self._exported = 0
-        self._requests = 0
-        self._failed_requests = 0
+        self._queue: deque[Chunk] = deque()
+        self._open: set[Batch] = set()
+        self._queued_bytes = self._queued_spans = 0
+        self._accepted = self._settled = 0
+        self._exported = self._spooled = self._replayed = 0
+        self._requests = self._failed_requests = 0
         self._dropped: Counter[str] = Counter()
+        self._ends_with_process = False
 
-    def intake(self, scope: bytes) -> Intake:
-        """A new place to put finished spans of `scope` (from `envelope.scope_fields`)."""
-        intake = Intake(self, scope)
+    def intake(self, scope: bytes, resource: bytes | None = None) -> Intake:
+        """A new place to put finished spans of `scope` (from `envelope.scope_fields`), and of `resource` (from
+        `envelope.resource_fields`) when they are not of the pipeline's own.
+        """
+        intake = Intake(self, scope) if resource is None else ResourceIntake(self, scope, resource)
         self._intakes.append(intake)
         return intake
 
@@ -109,15 +88,21 @@ class Pipeline:
 
     def accept(self, intake: Intake, spans: bytes, count: int) -> None:
         """Takes a chunk from an intake, or drops and counts it when the queue is full."""
-        size = len(spans) + _CHUNK_OVERHEAD_BYTES
+        chunk = Chunk(intake, spans, count)
+        if count > self._chunk_spans:  # many threads at once overshoot
+            for piece in split(chunk, self._chunk_spans):
+                self.accept(*piece)
+            return
+        settings = self._settings
         with self._lock:
             self._accepted += count
-            if self._shut_down or self._queued_bytes + size > self._settings.max_queue_bytes:
+            if self._shut_down or self._is_full(chunk):
                 self._drop(status.SHUTDOWN if self._shut_down else status.QUEUE_FULL, count)
                 return
-            self._queue.append(_Chunk(intake, spans, count))
-            self._queued_bytes += size
-            due = self._queued_bytes >= self._settings.max_batch_bytes // 2
+            self._queue.append(chunk)
+            self._queued_bytes += chunk.size
+            self._queued_spans += count
+            due = self._queued_bytes >= settings.max_batch_bytes // 2 or self._queued_spans >= settings.max_batch_spans
         if intake.threshold == PARKED:
             self._unpark()
         elif due:
@@ -143,18 +128,27 @@ class Pipeline:
             return self._settled_some.wait_for(lambda: self._settled >= goal, max(0.0, give_up - monotonic()))
 
     def shutdown(self, timeout_seconds: float) -> bool:
-        """Flushes, then stops for good; spans still waiting are dropped and counted. False when any were."""
+        """Delivers, then stops for good. What is not delivered when most of the time is over goes to the spool; what
+        does not get there either is dropped and counted, and the answer is False.
+        """
         give_up = monotonic() + timeout_seconds
-        self._sender.interrupt(give_up)
-        done = self.flush(timeout_seconds)
+        send_until = give_up - min(_SPOOL_SHARE * timeout_seconds, _MOST_SPOOL_SECONDS)
+        self._delivery.end(send_until)
+        in_time = self._worker.running and self.flush(send_until - monotonic())
+        for intake in list(self._intakes):
+            intake.carry(wait=True)
         with self._lock:
             self._shut_down = True
-            while self._queue:
-                self._drop(status.SHUTDOWN, self._queue.popleft().span_count)
-            self._queued_bytes = 0
+            left = list(self._open)
+            self._open.clear()
+            while batch := self._next_batch():
+                left.append(batch)
+        lost = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
+        self._delivery.close()
         self._worker.stop(max(0.0, give_up - monotonic()))
-        self._sender.close()
-        return done
+        if lost and not in_time:  # else they are of threads that have run on since
+            _logger.warning("spanhouse: %d spans were not delivered in time and are dropped", lost)
+        return not lost
 
     def status(self) -> status.ExporterStatus:
         """Counts as of now."""
@@ -166,6 +160,8 @@ class Pipeline:
                 dropped=MappingProxyType(dict(self._dropped)),
                 requests=self._requests,
                 failed_requests=self._failed_requests,
+                spooled=self._spooled,
+                replayed=self._replayed,
             )
 
     def after_fork(self) -> None:
@@ -174,7 +170,14 @@ class Pipeline:
         for intake in self._intakes:
             intake.clear()
         self._worker.after_fork()
-        self._sender.after_fork()
+        self._delivery.after_fork()
+
+    def _is_full(self, chunk: Chunk) -> bool:
+        """With the lock held."""
+        most_spans = self._settings.max_queue_spans
+        if most_spans is not None and self._queue and self._queued_spans + chunk.span_count > most_spans:
+            return True
+        return self._queued_bytes + chunk.size > self._settings.max_queue_bytes
 
     def _drop(self, reason: str, count: int) -> None:
         """With the lock held."""
@@ -187,8 +190,11 @@ class Pipeline:
         self._settled_some.notify_all()
 
     def _unpark(self) -> None:
+        if not self._ends_with_process:
+            self._ends_with_process = True
+            process_end.before_exit(self)
         for intake in list(self._intakes):
-            intake.threshold = CHUNK_SPANS
+            intake.threshold = self._chunk_spans
         self._worker.unpark()
 
     def _park(self) -> bool:
@@ -202,50 +208,81 @@ class Pipeline:
         return not self._queue and not any(intake.spans for intake in list(self._intakes))
 
     def _warm_up(self) -> None:
-        self._sender.warm_up()
+        self._delivery.warm_up()
         self._resource()
 
     def _work(self) -> bool:
-        """One round of the worker: carry, then send until nothing is left. True when there was anything."""
+        """One round of the worker: carry, then send until nothing is left. True when there is more to come."""
         for callback in self._on_tick:
             callback()
         for intake in list(self._intakes):
             intake.carry(wait=True)
         busy = False
-        while batch := self._next_batch():
+        sent: deque[tuple[Batch, Flight]] = deque()
+        while True:
+            while len(sent) < self._settings.max_in_flight and (batch := self._next_batch()):
+                sent.append((batch, self._delivery.begin(batch.request(self._resource))))
+            if not sent:
+                break
             busy = True
-            self._send(batch)
-        return busy
+            self._finish(*sent.popleft())
+        replayed = self._delivery.replay(lambda: not self._queue)
+        if replayed:
+            with self._lock:
+                self._replayed += replayed
+        return busy or self._delivery.away
 
-    def _next_batch(self) -> list[_Chunk]:
-        batch: list[_Chunk] = []
+    def _next_batch(self) -> Batch | None:
+        chunks: list[Chunk] = []
         size = spans = 0
         with self._lock:
             while self._queue:
                 chunk = self._queue[0]
                 over_bytes = size + len(chunk.spans) > self._settings.max_batch_bytes
                 over_spans = spans + chunk.span_count > self._settings.max_batch_spans
-                if batch and (over_bytes or over_spans):
+                if chunks and (over_bytes or over_spans):
                     break
-                batch.append(self._queue.popleft())
+                chunks.append(self._queue.popleft())
                 size += len(chunk.spans)
                 spans += chunk.span_count
-                self._queued_bytes -= len(chunk.spans) + _CHUNK_OVERHEAD_BYTES
+                self._queued_bytes -= chunk.size
+                self._queued_spans -= chunk.span_count
+            if not chunks:
+                return None
+            batch = Batch(chunks)
+            self._open.add(batch)
         return batch
 
-    def _send(self, batch: list[_Chunk]) -> None:
-        scopes: dict[Intake, list[bytes]] = {}
-        for chunk in batch:
-            scopes.setdefault(chunk.intake, []).append(chunk.spans)
-        count = sum(chunk.span_count for chunk in batch)
-        outcome = Outcome(ok=False)
-        try:
-            request = envelope.request(self._resource(), [(intake.scope, spans) for intake, spans in scopes.items()])
-            outcome = self._sender.send(request, monotonic() + self._settings.timeout_seconds)
-        except Exception:
-            if not self._shut_down:  # then it is only the connection that was closed under the last attempt
-                _logger.exception("spanhouse could not export %d spans", count)
+    def _finish(self, batch: Batch, flight: Flight) -> None:
+        """Waits for the answer, and settles the batch unless a shutdown has taken it over meanwhile."""
+        outcome = self._delivery.finish(flight)
         with self._lock:
+            if batch not in self._open:
+                return
+            self._open.discard(batch)
+        if outcome.reason == status.TOO_LARGE and (halves := batch.halves()):
+            for half in halves:
+                with self._lock:
+                    self._open.add(half)
+                self._finish(half, self._delivery.begin(half.request(self._resource)))
+            return
+        if outcome.undelivered:
+            outcome = self._delivery.keep(flight.request, outcome.message)
+        self._count(batch, outcome)
+
+    def _keep(self, batch: Batch, give_up: float) -> bool:
+        """Spools a batch that nobody else will settle any more."""
+        outcome = Outcome(reason=status.SHUTDOWN)
+        if monotonic() < give_up:
+            outcome = self._delivery.keep(batch.request(self._resource), "the process is ending")
+        self._count(batch, outcome)
+        return outcome.spooled
+
+    def _count(self, batch: Batch, outcome: Outcome) -> None:
+        count = batch.span_count
+        with self._lock:
+            if outcome.pushed_out:
+                self._dropped[status.SPOOL_FULL] += outcome.pushed_out
             if outcome.ok:
                 rejected = min(outcome.rejected, count)
                 self._requests += 1
@@ -255,7 +292,11 @@ class Pipeline:
                 self._settle(count)
             else:
                 self._failed_requests += 1
-                self._drop(status.EXPORT_FAILED, count)
+                if outcome.spooled:
+                    self._spooled += count
+                    self._settle(count)
+                else:
+                    self._drop(outcome.reason, count)
 
 
 # A child process must not keep its parent's queue or worker. Weak references, because a pipeline that a test

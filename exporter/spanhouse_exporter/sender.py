@@ -1,7 +1,8 @@
 """Request bytes -> a gRPC receiver, as one unary call with raw bytes on both sides.
 
-gRPC is imported by the first send, on the worker thread: a program that captures nothing does not pay for it.
-Retries resend the same bytes, which is what lets a receiver recognise a repeated delivery.
+gRPC is imported by the first call, on the worker thread: a program that captures nothing does not pay for it. One
+attempt is one call here; whether there is another is decided in `delivery`, which sends the same bytes again, so that
+a receiver can recognise a repeated delivery.
 """
 
 from __future__ import annotations
@@ -9,122 +10,186 @@ from __future__ import annotations
 # gRPC imports this, and Python refuses to once the main thread has ended: a script that is over before the worker
 # has imported gRPC could not deliver its spans.
 import concurrent.futures.thread  # noqa: F401
-import logging
-import random
-import threading
+import math
+from importlib import metadata
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import context as otel_context
 
-from spanhouse_exporter import envelope
 from spanhouse_exporter.importing import importing
-from spanhouse_exporter.pipeline import Outcome
+from spanhouse_exporter.retry import OK, Answer
 from spanhouse_exporter.settings import target_of
+from spanhouse_exporter.status_details import TRAILER, retry_delay
 
 if TYPE_CHECKING:
     import grpc
 
     from spanhouse_exporter.settings import ExporterSettings
 
-_logger = logging.getLogger(__name__)
-
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.1, 5.0
 _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-# OTLP specification, "Failures": the codes worth another attempt.
-_RETRYABLE = frozenset(("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"))
+_LONGEST_WAIT_SECONDS = 3600.0
+"""Where no limit was asked for: a call that hangs for an hour is not going to be answered."""
+_abandoned: list[Any] = []
+"""Channels of a parent process: closing one in a forked child waits for threads that only the parent has."""
+
+
+class Attempt(Protocol):
+    """One call on its way."""
+
+    def ready(self) -> bool:
+        """Whether `answer` would return at once."""
+
+    def answer(self, until: float) -> Answer:
+        """Waits until that `time.monotonic` instant, then cancels. Never raises."""
+
+
+class Sender(Protocol):
+    """Makes attempts at delivering requests."""
+
+    def warm_up(self) -> None:
+        """Does early, on the worker, what would make the first request slow."""
+
+    def start(self, request: bytes, deadline: float, *, in_background: bool) -> Attempt:
+        """Sends; `deadline` is a `time.monotonic` instant. Not `in_background`: the attempt returned is over, and no
+        thread was started for it. Never raises.
+        """
+
+    def after_fork(self) -> None:
+        """Forgets connections that belong to the parent process."""
+
+    def close(self) -> None:
+        """Ends all attempts and closes connections; the next attempt opens new ones."""
+
+
+class Over:
+    """An attempt whose answer is known."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def ready(self) -> bool:
+        """Yes."""
+        return True
+
+    def answer(self, until: float) -> Answer:  # noqa: ARG002 - nothing to wait for
+        """The answer."""
+        return self._answer
 
 
 class GrpcSender:
     """Sends to one endpoint.
 
-    Concurrency: only the worker thread sends; `interrupt` is called by others and merely moves a number and
-    sets an event, both of which the worker reads between attempts.
+    Concurrency: gRPC's channels and calls may be used from any thread. Two threads may open the channel at once
+    only where two send for the first time; `importing` lets one in after the other.
     """
 
     def __init__(self, settings: ExporterSettings) -> None:
         self._settings = settings
-        self.after_fork()
+        self._channel: grpc.Channel | None = None
+        self._call: Any = None
 
     def after_fork(self) -> None:
         """A connection belongs to the process that opened it: the child opens its own."""
-        self._channel: grpc.Channel | None = None
-        self._call: Any = None
-        self._interrupted = threading.Event()
-        self._give_up_at_latest = float("inf")
-
-    def interrupt(self, give_up: float) -> None:
-        """From now on nothing takes longer than until `give_up` (`time.monotonic`)."""
-        self._give_up_at_latest = give_up
-        self._interrupted.set()
+        if self._channel is not None:
+            _abandoned.append((self._channel, self._call))
+        self._channel = self._call = None
 
     def warm_up(self) -> None:
-        """Imports gRPC and starts to connect."""
+        """Imports gRPC and prepares the channel."""
         self._connect()
 
-    def send(self, request: bytes, give_up: float) -> Outcome:
-        """One request, all attempts; never raises."""
+    def start(self, request: bytes, deadline: float, *, in_background: bool) -> Attempt:
+        """One attempt."""
         # Instrumentation of gRPC itself must not trace our own requests.
         token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001 - no public name exists
         try:
-            return self._attempts(request, give_up)
+            call = self._connect()
+            arguments = {"timeout": _timeout(deadline), "metadata": self._settings.headers}
+            if in_background:
+                try:
+                    return _InBackground(call.future(request, **arguments))
+                except RuntimeError:
+                    # The interpreter no longer starts threads, of which gRPC needs one for this; a plain call
+                    # needs none.
+                    pass
+            return Over(_call_and_wait(call, request, arguments))
+        except Exception as error:  # noqa: BLE001 - whatever gRPC may raise on being misused is no answer
+            closed = self._channel is None  # by another thread, for the process is ending
+            return Over(Answer("CANCELLED" if closed else "UNKNOWN", message=repr(error)))
         finally:
             otel_context.detach(token)
 
     def close(self) -> None:
-        """Closes the channel."""
+        """Closes the channel, which cancels what is on its way."""
         channel, self._channel, self._call = self._channel, None, None
         if channel is not None:
             channel.close()
 
-    def _attempts(self, request: bytes, give_up: float) -> Outcome:
-        call = self._connect()
-        import grpc  # noqa: PLC0415 - see the module's docstring
-
-        backoff = _FIRST_BACKOFF_SECONDS
-        while True:
-            remaining = min(give_up, self._give_up_at_latest) - monotonic()
-            try:
-                response = call(request, timeout=max(0.001, remaining), metadata=self._settings.headers)
-            except grpc.RpcError as error:
-                code = error.code().name
-                if code not in _RETRYABLE:
-                    _logger.warning("spanhouse: %s refused a request: %s", self._settings.endpoint, code)
-                    return Outcome(ok=False)
-            else:
-                return self._accepted(response)
-            delay = backoff * random.uniform(0.5, 1)  # noqa: S311 - jitter
-            backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
-            remaining = min(give_up, self._give_up_at_latest) - monotonic()
-            if delay >= remaining:
-                _logger.warning("spanhouse: %s did not answer in time: %s", self._settings.endpoint, code)
-                return Outcome(ok=False)
-            if self._interrupted.wait(delay):
-                self._interrupted.clear()  # woken once, to look at the new deadline; not to spin until it
-
-    def _accepted(self, response: bytes) -> Outcome:
-        try:
-            rejected, message = envelope.partial_success(response)
-        except ValueError:
-            return Outcome(ok=True)
-        if rejected or message:
-            _logger.warning("spanhouse: the receiver rejected %d spans: %s", rejected, message)
-        return Outcome(ok=True, rejected=rejected)
-
     def _connect(self) -> Any:
-        if self._call is None:
+        call = self._call
+        if call is None:
             with importing:
-                self._call = self._open().unary_unary(METHOD)
-        return self._call
+                call = self._call
+                if call is None:
+                    self._channel = _open(self._settings)
+                    call = self._call = self._channel.unary_unary(METHOD)
+        return call
 
-    def _open(self) -> grpc.Channel:
-        import grpc  # noqa: PLC0415 - see the module's docstring
 
-        target, secure = target_of(self._settings.endpoint, insecure=self._settings.insecure)
-        options = (("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),)
-        if secure:
-            self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
-        else:
-            self._channel = grpc.insecure_channel(target, options=options)
-        return self._channel
+class _InBackground:
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    def ready(self) -> bool:
+        return bool(self._future.done())
+
+    def answer(self, until: float) -> Answer:
+        import grpc  # noqa: PLC0415 - loaded by now
+
+        try:
+            return Answer(OK, self._future.result(timeout=_timeout(until)))
+        except grpc.RpcError as error:
+            return _refusal(error)
+        except grpc.FutureTimeoutError:
+            self._future.cancel()
+            return Answer("DEADLINE_EXCEEDED")
+        except Exception as error:  # noqa: BLE001 - cancelled by a channel that was closed, most likely
+            return Answer("CANCELLED", message=repr(error))
+
+
+def _call_and_wait(call: Any, request: bytes, arguments: dict[str, Any]) -> Answer:
+    import grpc  # noqa: PLC0415 - loaded by now
+
+    try:
+        return Answer(OK, call(request, **arguments))
+    except grpc.RpcError as error:
+        return _refusal(error)
+
+
+def _refusal(error: Any) -> Answer:
+    delays = [retry_delay(value) for key, value in error.trailing_metadata() or () if key == TRAILER]
+    return Answer(error.code().name, message=error.details() or "", retry_delay=delays[0] if delays else None)
+
+
+def _timeout(until: float) -> float:
+    return min(_LONGEST_WAIT_SECONDS, max(0.001, until - monotonic())) if until < math.inf else _LONGEST_WAIT_SECONDS
+
+
+def _open(settings: ExporterSettings) -> grpc.Channel:
+    import grpc  # noqa: PLC0415 - see the module's docstring
+
+    target, secure = target_of(settings.endpoint, insecure=settings.insecure)
+    options = (
+        ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),
+        # OTLP exporter, "User Agent": exporter, language, version; gRPC appends its own.
+        ("grpc.primary_user_agent", f"OTel-OTLP-Exporter-spanhouse-python/{metadata.version('spanhouse')}"),
+    )
+    compression = grpc.Compression.Gzip if settings.gzip else grpc.Compression.NoCompression
+    if not secure:
+        return grpc.insecure_channel(target, options=options, compression=compression)
+    credentials = grpc.ssl_channel_credentials(
+        settings.root_certificates, settings.client_key, settings.client_certificate
+    )
+    return grpc.secure_channel(target, credentials, options=options, compression=compression)

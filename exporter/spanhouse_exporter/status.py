@@ -8,9 +8,15 @@ from typing import Final
 QUEUE_FULL: Final = "queue_full"
 """The backend was slower than the program for longer than the queue could hold."""
 EXPORT_FAILED: Final = "export_failed"
-"""The receiver refused the request, or could not be reached before the deadline."""
+"""The receiver refused the request, or could not be reached and there is no spool."""
 REJECTED: Final = "rejected"
 """The receiver took the request and refused some of its spans."""
+TOO_LARGE: Final = "too_large"
+"""A single span beyond what a request may be, or beyond what the receiver takes."""
+SPOOL_FAILED: Final = "spool_failed"
+"""The backend was away and the spool could not be written."""
+SPOOL_FULL: Final = "spool_full"
+"""Spooled, by this process or another, and dropped to make room for newer ones."""
 SHUTDOWN: Final = "shutdown"
 """Still waiting when the process had to end, or finished after `shutdown`."""
 
@@ -29,6 +35,10 @@ class ExporterStatus:
     """Requests acknowledged."""
     failed_requests: int = 0
     """Requests given up."""
+    spooled: int = 0
+    """Written to the spool because the receiver was away; not lost, and not counted as exported."""
+    replayed: int = 0
+    """Delivered out of the spool by this process, whichever process had put them there."""
 
     @property
     def failed(self) -> int:

@@ -46,6 +46,11 @@ class Worker:
         self._due = threading.Event()
         self._stopping = False
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a thread that will do a round."""
+        return self._thread is not None and self._thread.is_alive()
+
     def unpark(self) -> None:
         """Makes sure that a round comes within the delay: starts the thread, or ends its long sleep."""
         if self._thread is None:

@@ -5,13 +5,13 @@ from otlp_receiver import receiving
 
 from spanhouse_exporter import (
     ExporterSettings,
-    Outcome,
     Pipeline,
     envelope,
     resource_fields,
     scope_fields,
     span_bytes,
 )
+from spanhouse_exporter.retry import Answer
 from spanhouse_exporter.sender import GrpcSender
 
 RESOURCE = resource_fields({"service.name": "s"})
@@ -27,16 +27,18 @@ class Held:
 
     def __init__(self):
         self.release = threading.Event()
-        self.sent = []
 
     def warm_up(self): ...
 
-    def send(self, request, give_up):
-        self.release.wait(max(0, give_up - monotonic()))
-        self.sent.append(request)
-        return Outcome(ok=self.release.is_set())
+    def start(self, request, deadline, *, in_background):
+        return self
 
-    def interrupt(self, give_up): ...
+    def ready(self):
+        return self.release.is_set()
+
+    def answer(self, until):
+        self.release.wait(max(0, until - monotonic()))
+        return Answer("OK" if self.release.is_set() else "UNAVAILABLE")
 
     def after_fork(self): ...
 

@@ -1,0 +1,275 @@
+"""One request's way to the receiver: attempts until its deadline, then the spool.
+
+While the receiver is away nothing waits for it: new requests go straight to the spool, and the oldest file there is
+the probe, tried with growing waits. When it arrives, the rest of the spool follows, behind what is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from spanhouse_exporter import envelope, status
+from spanhouse_exporter.notices import Notices
+from spanhouse_exporter.retry import INVALID, OK, Answer, Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from spanhouse_exporter.sender import Attempt, Sender
+    from spanhouse_exporter.settings import ExporterSettings
+    from spanhouse_exporter.spool import Entry, Spool
+
+_logger = logging.getLogger(__name__)
+
+_FIRST_PROBE_SECONDS = 1.0
+_SPOOL_LOOK_SECONDS = 30.0
+"""How often a program whose receiver answers looks for what others have left in the spool."""
+
+
+class Outcome(NamedTuple):
+    """What became of one request."""
+
+    ok: bool = False
+    """The receiver has acknowledged it."""
+    rejected: int = 0
+    """Spans that the receiver refused although it took the request."""
+    spooled: bool = False
+    """It is in the spool."""
+    pushed_out: int = 0
+    """Spans of older requests that left the spool for it."""
+    undelivered: bool = False
+    """Nobody has refused it: it can be kept for later."""
+    message: str = ""
+    """Why it is undelivered, in the receiver's or gRPC's words."""
+    reason: str = status.EXPORT_FAILED
+    """Why it is lost, when it is nothing of the above."""
+
+
+class Flight:
+    """A request and the attempt at it; `attempt` is None where none is worth making."""
+
+    def __init__(self, request: bytes, give_up: float) -> None:
+        self.request = request
+        self.give_up = give_up
+        self.attempt: Attempt | None = None
+        self.backoff = Backoff()
+
+
+class Delivery:
+    """Brings requests to one receiver.
+
+    Concurrency: `begin` and `finish` may be used by any thread, each flight by one. `replay` is left to whoever
+    holds `_replaying`, without waiting. The rest are single words, read and written whole: a thread that sees an
+    old one makes one attempt too many or one file too many, and loses nothing.
+    """
+
+    def __init__(self, settings: ExporterSettings, sender: Sender, spool: Spool | None) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._spool = spool
+        self._notices = Notices(_logger)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._wake = threading.Event()
+        self._ending = False  # as `_wake`, quicker to ask
+        self._send_until = math.inf
+        self._failing = False
+        self._away = False
+        self._next_probe = 0.0
+        self._probe_backoff = Backoff(_FIRST_PROBE_SECONDS)
+        self._answered = False
+        self._next_look = 0.0
+        self._replaying = threading.Lock()
+        self._entries: Iterator[Entry] | None = None
+        self._probe: tuple[Entry, Attempt] | None = None
+
+    @property
+    def away(self) -> bool:
+        """The receiver does not answer, and requests go to the spool."""
+        return self._away
+
+    def after_fork(self) -> None:
+        """In the child: nothing is on its way."""
+        self._reset()
+        self._sender.after_fork()
+        if self._spool is not None:
+            self._spool.after_fork()
+
+    def warm_up(self) -> None:
+        """Loads and connects; see `Sender`."""
+        self._sender.warm_up()
+
+    def end(self, send_until: float) -> None:
+        """From now on: no waits, no threads, no attempt beyond `send_until` (`time.monotonic`)."""
+        self._send_until = send_until
+        self._ending = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ends what is on its way."""
+        self._sender.close()
+
+    def deliver(self, request: bytes, timeout_seconds: float = math.inf) -> Outcome:
+        """All of it, for callers with one request at a time."""
+        outcome = self.finish(self.begin(request, timeout_seconds))
+        return self.keep(request, outcome.message) if outcome.undelivered else outcome
+
+    def begin(self, request: bytes, timeout_seconds: float = math.inf) -> Flight:
+        """Sends; `finish` must follow."""
+        flight = Flight(request, monotonic() + min(timeout_seconds, self._settings.timeout_seconds))
+        if not self._away and not (self._ending and self._failing):
+            self._attempt(flight)
+        return flight
+
+    def finish(self, flight: Flight) -> Outcome:
+        """Waits for the answer, makes further attempts. Never raises; what is `undelivered` is the caller's to `keep`,
+        so that nobody else has done so meanwhile.
+        """
+        message = ""
+        while flight.attempt is not None:
+            answer = flight.attempt.answer(min(flight.give_up, self._send_until))
+            if answer.code == OK:
+                self._failing = self._away = False
+                self._answered = True
+                return self._accepted(answer)
+            message = f"{answer.code} {answer.message}".strip()
+            if not answer.retryable:
+                return self._refused(answer)
+            self._failing = True
+            wait = flight.backoff.next_wait(answer.retry_delay)
+            # An ending process has no time to wait in, and a receiver known to be away is not worth it.
+            if self._away or monotonic() + wait >= flight.give_up or self._wake.wait(wait):
+                break
+            self._attempt(flight)
+        return Outcome(undelivered=True, message=message)
+
+    def keep(self, request: bytes, message: str = "") -> Outcome:
+        """Into the spool; `message` says why."""
+        if self._spool is None:
+            if self._ending:
+                return Outcome(reason=status.SHUTDOWN)
+            self._notices.warning(
+                "away", "spanhouse: %s does not answer (%s): spans are dropped", self._settings.endpoint, message
+            )
+            return Outcome()
+        kept = self._spool.keep(request)
+        if not kept.ok:
+            return Outcome(reason=status.SPOOL_FAILED)
+        if not self._away and not self._ending:
+            self._away = True
+            self._probe_backoff = Backoff(_FIRST_PROBE_SECONDS)
+            self._next_probe = monotonic() + self._probe_backoff.next_wait()
+            self._notices.info(
+                "away",
+                "spanhouse: %s does not answer (%s): spans go to the spool until it does",
+                self._settings.endpoint,
+                message,
+            )
+        return Outcome(spooled=True, pushed_out=kept.pushed_out)
+
+    def replay(self, keep_going: Callable[[], bool]) -> int:
+        """Sends what is in the spool while `keep_going` says so; the number of spans delivered.
+
+        While the receiver is away this only starts a probe or looks at the last one, and never waits.
+        """
+        spool = self._spool
+        if spool is None or self._ending or not self._replaying.acquire(blocking=False):
+            return 0
+        try:
+            return self._probe_receiver(spool) if self._away else self._replay(spool, keep_going)
+        finally:
+            self._replaying.release()
+
+    def _attempt(self, flight: Flight) -> None:
+        deadline = min(flight.give_up, self._send_until)
+        # A call in the background can be left when the process ends; it needs a thread of gRPC's, which must not be
+        # started any more when it is ending.
+        flight.attempt = self._sender.start(flight.request, deadline, in_background=not self._ending)
+
+    def _accepted(self, answer: Answer) -> Outcome:
+        try:
+            rejected, message = envelope.partial_success(answer.response)
+        except ValueError:
+            return Outcome(ok=True)
+        if rejected or message:
+            # OTLP, "Partial Success": taken, never retried. Without rejected spans the message is a warning to us.
+            self._notices.warning("partial", "spanhouse: the receiver rejected %d spans: %s", rejected, message)
+        return Outcome(ok=True, rejected=rejected)
+
+    def _refused(self, answer: Answer) -> Outcome:
+        self._answered = True
+        reason = status.TOO_LARGE if answer.too_large else status.EXPORT_FAILED
+        if not answer.too_large:
+            self._notices.warning(
+                "refused",
+                "spanhouse: %s refused a request: %s %s",
+                self._settings.endpoint,
+                answer.code,
+                answer.message,
+            )
+        return Outcome(reason=reason)
+
+    def _probe_receiver(self, spool: Spool) -> int:
+        now = monotonic()
+        if self._probe is None:
+            if now < self._next_probe:
+                return 0
+            entry = next(spool.entries(), None)
+            if entry is None:  # others have emptied it: the next request of our own finds out
+                self._away = self._failing = False
+                return 0
+            deadline = now + self._settings.timeout_seconds
+            self._probe = (entry, self._sender.start(entry.request, deadline, in_background=True))
+            return 0
+        entry, attempt = self._probe
+        if not attempt.ready():
+            return 0
+        self._probe = None
+        answer = attempt.answer(now)
+        self._next_probe = now + self._probe_backoff.next_wait(answer.retry_delay)
+        return self._settle_entry(entry, answer)
+
+    def _replay(self, spool: Spool, keep_going: Callable[[], bool]) -> int:
+        now = monotonic()
+        if self._entries is None:
+            if not self._answered or now < self._next_look:
+                return 0
+            self._entries = spool.entries()
+        replayed = 0
+        while keep_going() and not self._ending:
+            entry = next(self._entries, None)
+            if entry is None:
+                self._entries = None
+                self._next_look = now + _SPOOL_LOOK_SECONDS
+                break
+            until = monotonic() + self._settings.timeout_seconds
+            answer = self._sender.start(entry.request, until, in_background=True).answer(until)
+            replayed += self._settle_entry(entry, answer)
+            if answer.code not in (OK, INVALID):
+                self._entries = None
+                self._next_look = monotonic() + _SPOOL_LOOK_SECONDS
+                break
+        return replayed
+
+    def _settle_entry(self, entry: Entry, answer: Answer) -> int:
+        """Spans delivered."""
+        if answer.code == OK:
+            rejected = self._accepted(answer).rejected
+            self._failing = self._away = False
+            self._answered = True
+            self._next_look = 0.0
+            entry.remove()
+            return max(0, entry.span_count - rejected)
+        if answer.code == INVALID:
+            self._notices.warning("corrupt", "spanhouse: a spooled request was refused and set aside")
+            entry.set_aside()
+            self._away = False
+            return 0
+        # Refused for a reason that may pass (credentials, a wrong address): it stays where it is.
+        entry.release()
+        return 0

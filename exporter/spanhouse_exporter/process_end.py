@@ -1,0 +1,47 @@
+"""The ends of a process that Python's `atexit` does not see.
+
+Children of `multiprocessing` and of billiard, and Celery's prefork workers, leave through `os._exit` after running
+their own finalizers: the last spans are delivered there. It is asked for by the first span of each process, because a
+child forgets the finalizers of its parent.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spanhouse_exporter.pipeline import Pipeline
+
+EXIT_SECONDS = 1.0
+"""A process that ends waits no longer than this for its last spans."""
+_EARLY = 100
+"""Before the finalizers of the host's own queues and managers."""
+
+
+def before_exit(pipeline: Pipeline) -> None:
+    """Has `pipeline` flushed when this process ends, if it is one that skips `atexit`. Never raises."""
+    alive = weakref.ref(pipeline)
+
+    def end(**_signal: Any) -> None:
+        found = alive()
+        if found is not None:
+            found.shutdown(EXIT_SECONDS)
+
+    # Only what the host has loaded itself: whoever forks with these has imported them.
+    for name in ("multiprocessing", "billiard"):
+        process, util = sys.modules.get(f"{name}.process"), sys.modules.get(f"{name}.util")
+        with suppress(Exception):
+            if process is not None and util is not None and _is_child(process):
+                util.Finalize(None, end, exitpriority=_EARLY)
+    with suppress(Exception):
+        signals = sys.modules.get("celery.signals")
+        if signals is not None:
+            signals.worker_process_shutdown.connect(end, weak=False)
+
+
+def _is_child(process: Any) -> bool:
+    """The parent's own end is seen by `atexit`."""
+    return getattr(process.current_process(), "_parent_pid", None) is not None
