@@ -134,19 +134,24 @@ class Pipeline:
         give_up = monotonic() + timeout_seconds
         send_until = give_up - min(_SPOOL_SHARE * timeout_seconds, _MOST_SPOOL_SECONDS)
         self._delivery.end(send_until)
+        with self._lock:
+            lost_before = self._given_up()
         in_time = self._worker.running and self.flush(send_until - monotonic())
         for intake in list(self._intakes):
             intake.carry(wait=True)
         with self._lock:
             self._shut_down = True
+            lost = self._given_up() - lost_before
             left = list(self._open)
             self._open.clear()
             while batch := self._next_batch():
                 left.append(batch)
-        lost = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
+        lost_late = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
         self._delivery.close()
         self._worker.stop(max(0.0, give_up - monotonic()))
-        if lost and not in_time:  # else they are of threads that have run on since
+        if not in_time:  # else what was lost late is of threads that have run on since
+            lost += lost_late
+        if lost:
             _logger.warning("spanhouse: %d spans were not delivered in time and are dropped", lost)
         return not lost
 
@@ -157,7 +162,7 @@ class Pipeline:
             return status.ExporterStatus(
                 queued=self._accepted - self._settled + waiting,
                 exported=self._exported,
-                dropped=MappingProxyType(dict(self._dropped)),
+                dropped=MappingProxyType(dict(+self._dropped)),
                 requests=self._requests,
                 failed_requests=self._failed_requests,
                 spooled=self._spooled,
@@ -183,6 +188,10 @@ class Pipeline:
         """With the lock held."""
         self._dropped[reason] += count
         self._settle(count)
+
+    def _given_up(self) -> int:
+        """With the lock held: spans that nobody has refused, lost all the same."""
+        return self._dropped[status.SHUTDOWN] + self._dropped[status.SPOOL_FAILED]
 
     def _settle(self, count: int) -> None:
         """With the lock held."""

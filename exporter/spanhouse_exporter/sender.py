@@ -11,7 +11,6 @@ from __future__ import annotations
 # has imported gRPC could not deliver its spans.
 import concurrent.futures.thread  # noqa: F401
 import math
-from importlib import metadata
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+_LOOPBACK = ("localhost:", "127.", "[::1]:")
 _LONGEST_WAIT_SECONDS = 3600.0
 """Where no limit was asked for: a call that hangs for an hour is not going to be answered."""
 _abandoned: list[Any] = []
@@ -178,10 +178,14 @@ def _timeout(until: float) -> float:
 
 
 def _open(settings: ExporterSettings) -> grpc.Channel:
+    from importlib import metadata  # noqa: PLC0415 - a third of what importing this package would cost
+
     import grpc  # noqa: PLC0415 - see the module's docstring
 
     target, secure = target_of(settings.endpoint, insecure=settings.insecure)
     options = (
+        # gRPC would ask the proxy of `http_proxy` for this very machine.
+        ("grpc.enable_http_proxy", int(not target.startswith(_LOOPBACK))),
         ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),
         # OTLP exporter, "User Agent": exporter, language, version; gRPC appends its own.
         ("grpc.primary_user_agent", f"OTel-OTLP-Exporter-spanhouse-python/{metadata.version('spanhouse')}"),
