@@ -6,7 +6,9 @@ BIN := .venv/bin
 READY := .venv/.installed
 TEST_JOBS ?= 2
 
-.PHONY: help demo test test-pythons lint format serve bench bench-quick proto constraints clean
+CHAOS_ROUNDS ?= 20
+
+.PHONY: chaos help demo test test-pythons lint format serve bench bench-quick proto constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -26,6 +28,9 @@ test: $(READY) ## run all tests (real server, real engine, real sockets)
 
 test-pythons: $(READY) ## run the client's tests under Python 3.11, 3.12 and 3.13, where present
 	$(BIN)/python tools/test_pythons.py
+
+chaos: $(READY) ## the long form of the tests that kill, fill and overload (CHAOS_ROUNDS=20)
+	SPANHOUSE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/end_to_end/test_exactly_once.py
 
 lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up to date
 	$(BIN)/ruff check .

@@ -65,10 +65,10 @@ async def _insert(directory: Path, inserts: int, spans: int) -> float:
     body = join(requests)
     store = await asyncio.to_thread(Store.open, directory)
     try:
-        await store.insert_traces(body)  # the first one compiles what later ones reuse
+        await store.insert_traces(body, [])  # the first one compiles what later ones reuse
         begun = time.perf_counter()
         for _ in range(inserts):
-            await store.insert_traces(body)
+            await store.insert_traces(body, [])
         return inserts * len(requests) * SPANS_PER_REQUEST / (time.perf_counter() - begun)
     finally:
         await store.close()

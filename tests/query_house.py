@@ -67,7 +67,7 @@ class QueryHouse:
 
     def insert(self, *requests: ExportTraceServiceRequest) -> None:
         """Stores the requests as one insert, as ingest would."""
-        self.run(self.store.insert_traces(join(frame(request.SerializeToString()) for request in requests)))
+        self.run(self.store.insert_traces(join(frame(request.SerializeToString()) for request in requests), []))
 
     def functions(self, *, now_ns: int, **parameters: str) -> FunctionsAnswer:
         """Asks the reader, with parameters as a caller would write them."""

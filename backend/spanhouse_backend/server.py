@@ -55,6 +55,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         committer = GroupCommitter(
             store, max_group_bytes=settings.max_group_bytes, max_waiting_bytes=settings.max_waiting_bytes
         )
+        await committer.recover()
         spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes) if settings.spool else None
         yield House(store, committer, Reader(store), spool)
         await committer.drain()

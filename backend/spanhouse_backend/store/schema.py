@@ -31,6 +31,7 @@ _SCHEMA = (
     ("the span_stats_1h table", "042_span_stats_1h.sql"),
     ("the span_stats_1h view", "043_span_stats_1h_mv.sql"),
     ("the span_stats_1m view", "041_span_stats_1m_mv.sql"),
+    ("the spanhouse_batches table", "050_spanhouse_batches.sql"),
     ("the otlp_traces_landing table", "090_otlp_traces_landing.sql"),
     ("the otel_traces view", "091_otel_traces_mv.sql"),
 )
@@ -41,6 +42,11 @@ def statements() -> Iterator[Statement]:
     folder = files("spanhouse_backend.store") / "sql" / "schema"
     for makes, name in _SCHEMA:
         yield Statement(makes, (folder / name).read_text(encoding="utf-8"))
+
+
+def query_text(name: str) -> str:
+    """One of the store's own statements, by file name in sql/."""
+    return (files("spanhouse_backend.store") / "sql" / name).read_text(encoding="utf-8")
 
 
 def landing_schema() -> AbstractContextManager[Path]:

@@ -1,4 +1,4 @@
-"""ClickHouse, opened: bytes go in by `insert_traces`, rows come out by `fetch`.
+"""ClickHouse, opened: bytes go in by `insert_traces`, exactly once, and rows come out by `fetch`.
 
 The engine's calls block, so they run on threads of the store's own: one thread and one handle that insert, a
 few of each that read, since a handle serves one call at a time while handles run in parallel and release the
@@ -6,7 +6,7 @@ GIL. Nothing here knows what a span or a percentile is.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,11 +19,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable, StoreUnusable
 from spanhouse_backend.store.directory import DirectoryLock
-from spanhouse_backend.store.schema import landing_schema, statements
+from spanhouse_backend.store.journal import Group, Journal
+from spanhouse_backend.store.schema import landing_schema, query_text, statements
 from spanhouse_backend.store.translate import translate
 
 READERS = 2
-ENGINE_FOLDER = "engine"
+ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
 
 
 class Rows(NamedTuple):
@@ -40,8 +41,12 @@ class Store:
     deadlock; `close` waits for what is running, so no insert is cut off half-way.
     """
 
-    def __init__(self, lock: DirectoryLock, inserter: Client, readers: list[Client]) -> None:
+    def __init__(self, lock: DirectoryLock, journal: Journal, inserter: Client, readers: list[Client]) -> None:
         self._lock = lock
+        self._journal = journal
+        self._unsettled = not journal.empty
+        self._remember_sql = query_text("remember_batches.sql")
+        self._recent_sql = query_text("recent_batches.sql")
         self._inserter = inserter
         self._idle_readers = readers
         self._insert_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-insert")
@@ -55,6 +60,8 @@ class Store:
             "output_format_json_escape_forward_slashes": 0,
             # A request may hold spans of any number of days; the default stops at 100.
             "max_partitions_per_insert_block": 0,
+            # Each view's table remembers the insert's token for itself, so that a repeated insert adds what is missing.
+            "deduplicate_blocks_in_dependent_materialized_views": 1,
         }
 
     @classmethod
@@ -70,21 +77,38 @@ class Store:
             dsn = f"chdb://{(directory / ENGINE_FOLDER).absolute()}"
             clients = [clickhouse_connect.get_client(dsn=dsn) for _ in range(1 + READERS)]
             _create_schema(clients[0])
+            journal = Journal(directory / JOURNAL_FOLDER)
         except ClickHouseError as error:
             lock.release()
             raise StoreUnusable(f"cannot open the data directory {directory}: {error}") from error
-        return cls(lock, clients[0], clients[1:])
+        return cls(lock, journal, clients[0], clients[1:])
 
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever tries to open the same directory where to ask instead."""
         self._lock.publish(addresses)
 
-    async def insert_traces(self, body: bytes) -> None:
-        """Stores one ProtobufList body (see ingest.framing.join): all of it or nothing, in every table.
+    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> None:
+        """Stores one ProtobufList body (see ingest.framing.join), of requests with these identities.
 
-        Raises MalformedData when it does not decode, StoreUnavailable when the engine refuses.
+        Raises MalformedData when it does not decode: nothing is stored. Raises StoreUnavailable when the engine or the
+        disk refuses: what is stored then is not known until `recover` has succeeded.
         """
-        await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._insert, body)
+        await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._insert, body, identities)
+
+    async def recover(self) -> list[bytes]:
+        """Finishes inserts that failed half-way, in this process or one that was killed.
+
+        Returns the identities of the requests that are stored now. Does nothing, quickly, when all is settled. Raises
+        StoreUnavailable while the engine still refuses.
+        """
+        if not self._unsettled:
+            return []
+        return await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._recover)
+
+    async def recent_identities(self, window_seconds: int, limit: int) -> list[bytes]:
+        """The identities of requests stored in the last `window_seconds`, newest first. Raises StoreUnavailable."""
+        rows = await self.fetch(self._recent_sql, {"window_seconds": window_seconds, "limit": limit})
+        return [bytes.fromhex(row[0]) for row in rows.rows]
 
     async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""
@@ -94,13 +118,42 @@ class Store:
         """Waits for running calls, closes the engine, gives up the directory."""
         await asyncio.to_thread(self._close)
 
-    def _insert(self, body: bytes) -> None:
+    def _insert(self, body: bytes, identities: Sequence[bytes]) -> None:
+        try:
+            group = self._journal.write(body, identities)
+        except OSError as error:
+            raise StoreUnavailable(f"storing spans: {error.strerror or error}") from error
+        self._insert_group(group)
+
+    def _recover(self) -> list[bytes]:
+        stored: list[bytes] = []
+        for group in self._journal.unsettled():
+            try:
+                self._insert_group(group)
+            except MalformedData:
+                continue  # its senders were never told that it is stored
+            stored.extend(group.identities)
+        self._unsettled = False
+        return stored
+
+    def _insert_group(self, group: Group) -> None:
         try:
             self._inserter.raw_insert(
-                "otlp_traces_landing", insert_block=body, fmt="ProtobufList", settings=self._insert_settings
+                "otlp_traces_landing",
+                insert_block=group.body,
+                fmt="ProtobufList",
+                settings=self._insert_settings | {"insert_deduplication_token": group.token},
             )
+            identities = [identity.hex() for identity in group.identities]
+            self._inserter.command(self._remember_sql, parameters={"identities": identities})
         except ClickHouseError as error:
-            raise translate(error, "storing spans") from error
+            failure = translate(error, "storing spans")
+            if isinstance(failure, MalformedData):
+                self._journal.remove(group.token)
+            else:
+                self._unsettled = True
+            raise failure from error
+        self._journal.remove(group.token)
 
     def _fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         # As many threads as handles: pop never finds the list empty, and list.pop/append are atomic.

@@ -1,6 +1,7 @@
 """Group commit: grouping, shared outcomes, and the guilty standing alone. The engine's side is in end_to_end."""
 
 import asyncio
+import hashlib
 
 import pytest
 
@@ -17,7 +18,19 @@ class Recorder:
         self.release = asyncio.Event()
         self.refuse: Exception | None = None
 
-    async def insert_traces(self, body: bytes) -> None:
+        self.left_open: list[bytes] = []
+        self.remembered: list[bytes] = []
+
+    async def recover(self) -> list[bytes]:
+        if self.left_open and self.refuse is not None:
+            raise self.refuse
+        settled, self.left_open = self.left_open, []
+        return settled
+
+    async def recent_identities(self, window_seconds: int, limit: int) -> list[bytes]:
+        return self.remembered
+
+    async def insert_traces(self, body: bytes, identities) -> None:
         self.bodies.append(body)
         await self.release.wait()
         if self.refuse is not None:
@@ -144,5 +157,87 @@ def test_drain_waits_for_everything_accepted():
         store.release.set()
         await draining
         assert all(task.done() for task in pending)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_sent_again_is_stored_once():
+    """At once, concurrently and later: every sender hears the one outcome."""
+
+    async def scenario():
+        store = Recorder()
+        commits = committer(store)
+        senders = [asyncio.create_task(commits.commit(b"same")) for _ in range(5)]
+        await started(store, 1)
+        assert not any(sender.done() for sender in senders)
+        store.release.set()
+        await asyncio.gather(*senders)
+        await commits.commit(b"same")
+        assert store.bodies == [join([b"same"])]
+
+    asyncio.run(scenario())
+
+
+def test_a_sender_that_goes_away_does_not_take_the_outcome_from_another():
+    async def scenario():
+        store = Recorder()
+        commits = committer(store)
+        gone, stays = (asyncio.create_task(commits.commit(b"same")) for _ in range(2))
+        await started(store, 1)
+        gone.cancel()
+        store.release.set()
+        await stays
+        assert gone.cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_request_may_come_again():
+    """Only what is stored is remembered: a failure must not make the next try a success."""
+
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        store.refuse = StoreUnavailable("disk full")
+        commits = committer(store)
+        with pytest.raises(StoreUnavailable):
+            await commits.commit(b"again")
+        store.refuse = None
+        await commits.commit(b"again")
+        assert store.bodies == [join([b"again"])] * 2
+
+    asyncio.run(scenario())
+
+
+def test_what_a_half_failed_insert_turns_out_to_have_stored_is_not_stored_again():
+    """The engine failed half-way; before the retry is inserted, the store settles what it left open."""
+
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        store.refuse = StoreUnavailable("connection lost")
+        commits = committer(store)
+        with pytest.raises(StoreUnavailable):
+            await commits.commit(b"half")
+        store.left_open = [hashlib.blake2b(b"half", digest_size=16).digest()]
+        with pytest.raises(StoreUnavailable):
+            await commits.commit(b"half")
+        store.refuse = None
+        await asyncio.gather(commits.commit(b"half"), commits.commit(b"new"))
+        assert store.bodies == [join([b"half"]), join([b"new"])]
+
+    asyncio.run(scenario())
+
+
+def test_what_was_stored_before_a_restart_is_known():
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        store.remembered = [hashlib.blake2b(text, digest_size=16).digest() for text in (b"newer", b"older")]
+        commits = committer(store)
+        await commits.recover()
+        await commits.commit(b"older")
+        await commits.commit(b"newer")
+        assert store.bodies == []
 
     asyncio.run(scenario())

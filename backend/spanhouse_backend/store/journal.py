@@ -1,0 +1,72 @@
+"""What is being inserted right now, on disk, so that a group is stored exactly once whenever the process dies.
+
+The engine commits each table of an insert on its own, so a process that is killed may leave a group in some tables
+and not in others. The group's bytes are therefore written here first, under a token that the engine remembers
+(`insert_deduplication_token`): inserting it again after a restart adds only what is missing. A file is deleted when
+its group is in every table.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+IDENTITY_BYTES = 16
+"""Length of a request's identity, a hash of its bytes."""
+_BODY, _IDENTITIES, _UNFINISHED = ".body", ".identities", ".tmp"
+
+
+class Group(NamedTuple):
+    """One insert: its token, its ProtobufList body, and the identities of the requests in it."""
+
+    token: str
+    body: bytes
+    identities: tuple[bytes, ...]
+
+
+class Journal:
+    """A folder of groups whose fate is not settled: at most one while all is well.
+
+    Concurrency: used by the store's one insert thread only. The identities are in place before the body is renamed,
+    so a body that is found always has them; a body that was never renamed belongs to a group that was never begun.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write(self, body: bytes, identities: Sequence[bytes]) -> Group:
+        """Puts a group on disk under a new token. Raises OSError when the disk will not have it."""
+        token = uuid.uuid4().hex
+        unfinished = self._folder / (token + _UNFINISHED)
+        try:
+            (self._folder / (token + _IDENTITIES)).write_bytes(b"".join(identities))
+            unfinished.write_bytes(body)
+            unfinished.rename(self._folder / (token + _BODY))
+        except OSError:
+            self.remove(token)
+            raise
+        return Group(token, body, tuple(identities))
+
+    def remove(self, token: str) -> None:
+        """Forgets a group that is settled. The body goes first: what is left without one means nothing."""
+        for suffix in (_BODY, _UNFINISHED, _IDENTITIES):
+            (self._folder / (token + suffix)).unlink(missing_ok=True)
+
+    def unsettled(self) -> Iterator[Group]:
+        """Groups that were begun and not removed, oldest first; clears away what was never begun."""
+        bodies = sorted(self._folder.glob("*" + _BODY), key=lambda path: path.stat().st_mtime_ns)
+        tokens = {path.stem for path in bodies}
+        for path in self._folder.iterdir():
+            if path.stem not in tokens:
+                path.unlink(missing_ok=True)
+        for path in bodies:
+            joined = (self._folder / (path.stem + _IDENTITIES)).read_bytes()
+            identities = tuple(joined[at : at + IDENTITY_BYTES] for at in range(0, len(joined), IDENTITY_BYTES))
+            yield Group(path.stem, path.read_bytes(), identities)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is unsettled."""
+        return not any(name.endswith(_BODY) for name in os.listdir(self._folder))  # noqa: PTH208 - once an insert

@@ -1,0 +1,6 @@
+-- The identities of the requests stored last, newest first, for a server that starts.
+SELECT lower(hex(Identity)) AS identity
+FROM spanhouse_batches
+WHERE Time > now() - {window_seconds:UInt32}
+ORDER BY Time DESC
+LIMIT {limit:UInt32}

@@ -1,0 +1,30 @@
+"""The journal: what was begun and not settled is found again, whole; what was never begun is cleared away."""
+
+from spanhouse_backend.store.journal import Journal
+
+IDENTITIES = [bytes([number]) * 16 for number in range(3)]
+
+
+def test_a_group_is_found_again_until_it_is_removed(tmp_path):
+    journal = Journal(tmp_path / "inflight")
+    assert journal.empty
+    first, second = journal.write(b"one", IDENTITIES), journal.write(b"two", [])
+    assert not journal.empty
+    found = list(Journal(tmp_path / "inflight").unsettled())
+    assert found == [first, second]
+    assert found[0].identities == tuple(IDENTITIES)
+    journal.remove(first.token)
+    assert list(journal.unsettled()) == [second]
+    journal.remove(second.token)
+    assert journal.empty
+    assert list((tmp_path / "inflight").iterdir()) == []
+
+
+def test_a_group_that_was_never_whole_was_never_begun(tmp_path):
+    """Killed while writing: identities, or a body that was not renamed, are no group."""
+    journal = Journal(tmp_path / "inflight")
+    (tmp_path / "inflight" / "dead.identities").write_bytes(b"x" * 16)
+    (tmp_path / "inflight" / "dead.tmp").write_bytes(b"half")
+    assert journal.empty
+    assert list(journal.unsettled()) == []
+    assert list((tmp_path / "inflight").iterdir()) == []

@@ -1,0 +1,125 @@
+"""Exactly once: a server killed again and again under load, clients that send again, and a count of every span.
+
+SPANHOUSE_CHAOS_ROUNDS sets the number of kills: a few in `make test`, twenty and more in `make chaos`.
+"""
+
+import json
+import os
+import queue
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+from harness import EXPORT, PATIENCE_SECONDS, ServerProcess
+from otlp_requests import request
+
+ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
+CLIENTS = 16
+SPANS = 20
+
+
+def read_back(directory, *statements: str) -> list[list[list[object]]]:
+    """The rows of each statement, read by a process of its own after the server has let the directory go."""
+    code = (
+        "import sys, json, clickhouse_connect\n"
+        "client = clickhouse_connect.get_client(dsn='chdb://' + sys.argv[1])\n"
+        "print(json.dumps([client.query(sql).result_rows for sql in sys.argv[2:]], default=str))\n"
+    )
+    command = [sys.executable, "-c", code, str(directory / "engine"), *statements]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Load:
+    """Clients that send what is queued, and queue again, the same bytes, what was not acknowledged."""
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self.acknowledged: set[str] = set()
+        self.made: set[str] = set()
+
+    def make(self, count: int) -> None:
+        for _ in range(count):
+            service = f"request-{len(self.made)}"
+            self.made.add(service)
+            self.queue.put((service, request(service, [1000] * SPANS).SerializeToString()))
+
+    def run(self, address: str, until) -> list[threading.Thread]:
+        clients = [threading.Thread(target=self._client, args=(address, until)) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        return clients
+
+    def _client(self, address: str, until) -> None:
+        options = [("grpc.enable_retries", 0)]
+        with grpc.insecure_channel(address, options=options) as channel:
+            call = channel.unary_unary(EXPORT)
+            while not until():
+                try:
+                    service, body = self.queue.get(timeout=0.05)
+                except queue.Empty:
+                    continue
+                try:
+                    call(body, timeout=PATIENCE_SECONDS)
+                except grpc.RpcError:
+                    self.queue.put((service, body))
+                else:
+                    self.acknowledged.add(service)
+
+
+def test_killed_again_and_again_every_span_is_stored_once(tmp_path):
+    """Kill -9 at random moments under load; in the end every request is acknowledged and every span counted once."""
+    chance = random.Random(time.time_ns())
+    directory = tmp_path / "data"
+    load = Load()
+    for _ in range(ROUNDS):
+        load.make(200)
+        with ServerProcess(directory) as server:
+            dead = threading.Event()
+            clients = load.run(server.grpc, dead.is_set)
+            time.sleep(chance.uniform(0.05, 0.8))  # the moment of death is what is being varied
+            server.stop(signal.SIGKILL)
+            dead.set()
+            for client in clients:
+                client.join()
+    with ServerProcess(directory) as server:
+        deadline = time.monotonic() + 3 * PATIENCE_SECONDS
+        clients = load.run(server.grpc, lambda: load.acknowledged == load.made or time.monotonic() > deadline)
+        for client in clients:
+            client.join()
+        assert server.stop() == 0
+    assert load.acknowledged == load.made
+    per_service, minute, hour, stats = read_back(
+        directory,
+        "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_traces GROUP BY ServiceName",
+        "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName",
+        "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName",
+        "SELECT uniqExact(ServiceName), sum(DurationSquares) FROM span_stats_1h",
+    )
+    assert {row[0] for row in per_service} == load.made
+    assert [row for row in per_service if row[1:] != [SPANS, SPANS]] == []
+    assert {row[0]: row[1] for row in minute} == dict.fromkeys(load.made, SPANS)
+    assert {row[0]: row[1] for row in hour} == dict.fromkeys(load.made, SPANS)
+    assert stats == [[len(load.made), len(load.made) * SPANS * 1000.0**2]]
+
+
+def test_the_same_request_sent_at_once_and_again_after_a_restart_is_stored_once(tmp_path):
+    directory = tmp_path / "data"
+    same = request("same", [1000] * SPANS).SerializeToString()
+    with ServerProcess(directory) as server:
+        assert set(server.export(*[same] * 30)) == {grpc.StatusCode.OK}
+        assert server.export(same) == [grpc.StatusCode.OK]
+        server.stop(signal.SIGKILL)
+    with ServerProcess(directory) as server:
+        assert set(server.export(same, request("other", [1]).SerializeToString(), same)) == {grpc.StatusCode.OK}
+        assert server.stop() == 0
+    spans, calls = read_back(
+        directory,
+        "SELECT ServiceName, count() FROM otel_traces GROUP BY ServiceName ORDER BY ServiceName",
+        "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName ORDER BY ServiceName",
+    )
+    assert spans == calls == [["other", 1], ["same", SPANS]]
