@@ -110,9 +110,11 @@ class Pipeline:
 
     def count_overflow(self) -> None:
         """One span was shed before it reached the queue."""
-        with self._lock:
-            self._accepted += 1
-            self._drop(status.QUEUE_FULL, 1)
+        self._drop_early(status.QUEUE_FULL)
+
+    def count_broken(self) -> None:
+        """One span could not be encoded."""
+        self._drop_early(status.ENCODING_FAILED)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Waits until every span finished before this call is settled; False when time ran out first."""
@@ -188,6 +190,11 @@ class Pipeline:
         """With the lock held."""
         self._dropped[reason] += count
         self._settle(count)
+
+    def _drop_early(self, reason: str) -> None:
+        with self._lock:
+            self._accepted += 1
+            self._drop(reason, 1)
 
     def _given_up(self) -> int:
         """With the lock held: spans that nobody has refused, lost all the same."""

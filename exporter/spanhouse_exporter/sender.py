@@ -186,6 +186,11 @@ def _open(settings: ExporterSettings) -> grpc.Channel:
     options = (
         # gRPC would ask the proxy of `http_proxy` for this very machine.
         ("grpc.enable_http_proxy", int(not target.startswith(_LOOPBACK))),
+        # gRPC's own waits between connections grow to two minutes, in which every attempt fails at once: ours are
+        # between attempts, and must find out sooner.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", _MAX_RESPONSE_BYTES),
         # OTLP exporter, "User Agent": exporter, language, version; gRPC appends its own.
         ("grpc.primary_user_agent", f"OTel-OTLP-Exporter-spanhouse-python/{metadata.version('spanhouse')}"),

@@ -41,7 +41,8 @@ class SpanhouseExporter(SpanExporter):
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
-        self._settings = settings = from_environment(os.environ, endpoint)
+        self.settings = settings = from_environment(os.environ, endpoint)
+        """Read once, when it is made."""
         self._encoder = ReadableEncoder()
         directory = settings.spool_directory
         spool = Spool(directory, settings.spool_max_bytes) if directory is not None else None
@@ -69,7 +70,7 @@ class SpanhouseExporter(SpanExporter):
                 return SpanExportResult.FAILURE
             self._running += 1
         try:
-            give_up = monotonic() + self._settings.timeout_seconds
+            give_up = monotonic() + self.settings.timeout_seconds
             delivered = self._send(spans, give_up)
             until = monotonic() + _REPLAY_SECONDS
             replayed = self._delivery.replay(lambda: monotonic() < until)
@@ -117,9 +118,9 @@ class SpanhouseExporter(SpanExporter):
     def _send(self, spans: Sequence[ReadableSpan], give_up: float) -> bool:
         request = self._encoder.request(spans)
         many = len(spans) > 1
-        if many and len(request) > self._settings.max_batch_bytes:
+        if many and len(request) > self.settings.max_batch_bytes:
             return self._send_halves(spans, give_up)
-        if len(request) > self._settings.max_request_bytes:
+        if len(request) > self.settings.max_request_bytes:
             return self._count(len(spans), Outcome(reason=status.TOO_LARGE))
         outcome = self._delivery.deliver(request, give_up - monotonic())
         if many and outcome.reason == status.TOO_LARGE:

@@ -7,6 +7,8 @@ from typing import Final
 
 QUEUE_FULL: Final = "queue_full"
 """The backend was slower than the program for longer than the queue could hold."""
+ENCODING_FAILED: Final = "encoding_failed"
+"""A span of another make that is not what it should be."""
 EXPORT_FAILED: Final = "export_failed"
 """The receiver refused the request, or could not be reached and there is no spool."""
 REJECTED: Final = "rejected"
