@@ -20,8 +20,10 @@ from grpc_health.v1.health import aio as health
 
 from spanhouse_backend.ingest.commit import GroupCommitter
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
+from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
+from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
@@ -79,7 +81,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
         house = await stopping.enter_async_context(opened(settings))
         grpc_server, grpc_address = await _start_grpc(settings.grpc, settings.max_request_bytes, house)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, house.reader)
+        http_server, http_task = _start_http(http_socket, settings, house)
         stopping.push_async_callback(_stop_http, http_server, http_task)
         if house.spool is not None:
             stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
@@ -139,10 +141,25 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _start_http(listener: socket.socket, reader: Reader) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+def _start_http(listener: socket.socket, settings: Settings, house: House) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
-    app.include_router(query_router(reader))
-    config = uvicorn.Config(app, lifespan="off", access_log=False, log_level="warning", server_header=False)
+    app.include_router(query_router(house.reader))
+    app.router.routes += otlp_routes(
+        house.committer.commit,
+        max_request_bytes=settings.max_request_bytes,
+        max_held_bytes=settings.max_waiting_bytes,
+        cors_origins=settings.cors_origins,
+    )
+    app.router.routes += probe_routes(lambda: house.store.fetch("SELECT 1", {}))
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        # Else a sender that stops in the middle would keep the server from stopping.
+        timeout_graceful_shutdown=int(GRACE_SECONDS),
+    )
     server = _Uvicorn(config)
     return server, asyncio.create_task(server.serve(sockets=[listener]), name="http")
 

@@ -5,6 +5,7 @@ help, and docs/settings.md are all made from it. Nothing below the command line 
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from spanhouse_backend.errors import SettingsError
 
 MIB = 1024 * 1024
 MAX_PORT = 65535
+# Scheme, host and port as a browser sends them, any part of which may have wildcards.
+_ORIGIN = re.compile(r"\*|[a-z*][a-z0-9+.*-]*://[^\s/?#@]+")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Settings:
     http: Address
     ready_file: Path | None
     spool: Path | None
+    cors_origins: tuple[str, ...]
     max_request_bytes: int
     max_group_bytes: int
     max_waiting_bytes: int
@@ -87,7 +91,7 @@ SERVE_SETTINGS = (
         "SPANHOUSE_HTTP",
         "127.0.0.1:4318",
         "HOST:PORT",
-        "Listen here for the REST API. Port 0 takes a free one.",
+        "Listen here for OTLP and queries over HTTP. Port 0 takes a free one.",
     ),
     Setting(
         "ready-file",
@@ -105,11 +109,19 @@ SERVE_SETTINGS = (
         "directory.",
     ),
     Setting(
+        "cors-origins",
+        "SPANHOUSE_CORS_ORIGINS",
+        "",
+        "ORIGIN,...",
+        "Let web pages of these origins send OTLP over HTTP, such as https://shop.example.org, https://*.example.org "
+        "or http://localhost:*. Default: none.",
+    ),
+    Setting(
         "max-request-bytes",
         "SPANHOUSE_MAX_REQUEST_BYTES",
         str(64 * MIB),
         "BYTES",
-        "Refuse larger requests (after decompression) with RESOURCE_EXHAUSTED.",
+        "Refuse larger requests (after decompression) with RESOURCE_EXHAUSTED or 413.",
     ),
     Setting(
         "max-group-bytes",
@@ -123,7 +135,7 @@ SERVE_SETTINGS = (
         "SPANHOUSE_MAX_WAITING_BYTES",
         str(256 * MIB),
         "BYTES",
-        "Refuse requests with UNAVAILABLE while more than this waits to be stored.",
+        "Refuse requests with UNAVAILABLE or 429 while more than this waits to be stored.",
     ),
 )
 
@@ -132,6 +144,16 @@ def _positive(text: str, option: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise SettingsError(f"{option}: {text!r} is not a positive whole number of bytes")
     return int(text)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"--cors-origins: {origin!r} is not an origin such as https://shop.example.org or http://localhost:*"
+            )
+    return origins
 
 
 def _spool(text: str) -> Path | None:
@@ -152,6 +174,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         http=Address.parse(texts["http"], "--http"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
+        cors_origins=_origins(texts["cors-origins"]),
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),

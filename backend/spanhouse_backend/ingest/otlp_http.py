@@ -1,0 +1,125 @@
+"""The OTLP/HTTP door: POST /v1/traces, in protobuf or JSON, to the same commit that OTLP/gRPC ends in.
+
+JSON becomes protobuf bytes first, so a request is stored the same whichever way it came. Every answer that is not a
+success is a google.rpc.Status in the request's encoding; what may be sent again says when.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from spanhouse_backend.errors import MalformedData, Overloaded, StoreError
+from spanhouse_backend.ingest.cors import allow_browsers
+from spanhouse_backend.ingest.framing import frame
+from spanhouse_backend.ingest.http_body import BodyBudget, Share, read_body
+from spanhouse_backend.ingest.otlp_json import BadField, traces_to_protobuf
+from spanhouse_backend.ingest.otlp_status import BAD_DATA, Encoding, Refused
+
+logger = logging.getLogger(__name__)
+
+TRACES = "/v1/traces"
+OTHER_SIGNALS = ("/v1/logs", "/v1/metrics", "/v1development/profiles")
+OVERLOADED_RETRY_SECONDS = 1
+UNAVAILABLE_RETRY_SECONDS = 5
+# Converting this much JSON takes a few milliseconds; more is done on a thread, so that the event loop goes on.
+_INLINE_JSON_BYTES = 1 << 16
+
+Commit = Callable[[bytes], Awaitable[None]]
+Export = Callable[[Request, Encoding], Awaitable[Response]]
+
+
+def otlp_routes(
+    commit: Commit, *, max_request_bytes: int, max_held_bytes: int, cors_origins: Sequence[str]
+) -> list[BaseRoute]:
+    """The OTLP paths, passing each framed request to `commit` and answering when that returns.
+
+    `max_request_bytes` is one request's size and `max_held_bytes` that of all requests being received, both after
+    decompression. Pages of `cors_origins` (see allow_browsers) may send from a browser.
+    """
+    traces = _Traces(commit, max_request_bytes, BodyBudget(max_held_bytes))
+    exports: dict[str, Export] = {TRACES: traces.export, **dict.fromkeys(OTHER_SIGNALS, _not_taken_in)}
+    return [Route(path, allow_browsers(_Door(export), cors_origins)) for path, export in exports.items()]
+
+
+class _Traces:
+    def __init__(self, commit: Commit, max_request_bytes: int, budget: BodyBudget) -> None:
+        self._commit = commit
+        self._max_request_bytes = max_request_bytes
+        self._budget = budget
+        # JSON takes many times its size while it is converted: one large request at a time. Held across nothing but
+        # that conversion, so nobody who holds it waits for anybody else.
+        self._converting = asyncio.Lock()
+
+    async def export(self, request: Request, encoding: Encoding) -> Response:
+        with self._budget.share() as share:
+            framed = frame(await self._protobuf(request, encoding, share))
+            if framed:
+                await self._commit(framed)
+        return encoding.response(ExportTraceServiceResponse())
+
+    async def _protobuf(self, request: Request, encoding: Encoding, share: Share) -> bytes:
+        body = await read_body(request, share, self._max_request_bytes)
+        if encoding is Encoding.PROTOBUF:
+            return body
+        if len(body) <= _INLINE_JSON_BYTES:
+            return traces_to_protobuf(body)
+        async with self._converting:
+            return await asyncio.to_thread(traces_to_protobuf, body)
+
+
+async def _not_taken_in(request: Request, _encoding: Encoding) -> Response:
+    raise Refused(404, f"{request.url.path} is not taken in here; {TRACES} is")
+
+
+class _Door:
+    """The application that asks `export`, and turns its errors into answers.
+
+    A class, because a route hands every method to one, and 405 has to be in OTLP's words too.
+    """
+
+    def __init__(self, export: Export) -> None:
+        self._export = export
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        encoding = Encoding.of(request.headers.get("content-type", ""))
+        try:
+            response = await _answer(request, encoding, self._export)
+        except ClientDisconnect:
+            return
+        except Refused as refused:
+            # JSON for those who ask in what we do not speak: it can at least be read.
+            response = refused.response(encoding or Encoding.JSON)
+        await response(scope, receive, send)
+
+
+async def _answer(request: Request, encoding: Encoding | None, export: Export) -> Response:
+    """What `export` answers; Refused for everything that goes wrong, and ClientDisconnect."""
+    if request.method != "POST":
+        raise Refused(405, f"{request.method} is not for {request.url.path}; POST is", headers={"Allow": "POST"})
+    if encoding is None:
+        known = ", ".join(encoding.value for encoding in Encoding)
+        given = request.headers.get("content-type", "")[:100]
+        raise Refused(415, f"the Content-Type is {given!r}; there are {known}", headers={"Accept-Post": known})
+    try:
+        return await export(request, encoding)
+    except BadField as error:
+        raise Refused(BAD_DATA, str(error), field=error.path) from error
+    except MalformedData as error:
+        raise Refused(BAD_DATA, str(error)) from error
+    except Overloaded as error:
+        raise Refused(429, str(error), retry_after_seconds=OVERLOADED_RETRY_SECONDS) from error
+    except StoreError as error:
+        raise Refused(503, str(error), retry_after_seconds=UNAVAILABLE_RETRY_SECONDS) from error
+    except (Refused, ClientDisconnect):
+        raise
+    except Exception as error:
+        # A bug of ours must still answer in OTLP's words.
+        logger.exception("OTLP/HTTP failed")
+        raise Refused(500, f"a bug in spanhouse: {type(error).__name__}") from error
