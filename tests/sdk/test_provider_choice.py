@@ -181,3 +181,37 @@ tracer_provider:
         printed = instrumented(tmp_path, "http://127.0.0.1:9", OTEL_CONFIG_FILE=str(config))
         assert printed == "True opentelemetry.sdk.trace\n"
         assert sorted(names(receiver)) == ["__main__.work", "inside"]
+
+
+OTHER_CONFIGURATOR = """[opentelemetry_configurator]
+aaa = opentelemetry.sdk._configuration:_OTelSDKConfigurator
+"""
+
+
+@pytest.mark.parametrize("chosen", ["", "spanhouse"])
+def test_beside_a_configurator_that_is_found_first(tmp_path, chosen):
+    """Entry point group opentelemetry_configurator: another's is used unless our provider was chosen by variable."""
+    other = tmp_path / "others" / "aaa-1.0.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: aaa\nVersion: 1.0\n")
+    (other / "entry_points.txt").write_text(OTHER_CONFIGURATOR)
+    variables = {"PYTHONPATH": str(other.parent)}
+    if chosen:
+        variables["OTEL_PYTHON_TRACER_PROVIDER"] = chosen
+    with receiving() as receiver:
+        printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse", **variables)
+        assert printed == f"True {'spanhouse.provider' if chosen else 'opentelemetry.sdk.trace'}\n"
+        assert len(names(receiver)) == 2
+
+
+def test_beside_the_distro(tmp_path):
+    """opentelemetry-distro brings a configurator and variables of its own: ours still hold."""
+    pytest.importorskip("opentelemetry.distro")
+    with receiving() as receiver:
+        printed = instrumented(tmp_path, receiver.endpoint, OTEL_PYTHON_TRACER_PROVIDER="spanhouse")
+        assert printed == "True spanhouse.provider\n"
+        assert len(names(receiver)) == 2
+    with receiving() as receiver:
+        printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse")
+        assert printed == "True opentelemetry.sdk.trace\n"
+        assert len(names(receiver)) == 2
