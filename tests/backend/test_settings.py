@@ -46,6 +46,8 @@ def test_what_is_given_wins():
         ("max-group-bytes", "-5"),
         ("max-waiting-bytes", "many"),
         ("max-waiting-bytes", "1000"),
+        ("cors-origins", "example.org"),
+        ("cors-origins", "https://example.org/page"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name, value):
@@ -62,3 +64,9 @@ def test_loopback_is_allowed(host):
 def test_an_address_that_others_can_reach_is_refused(host):
     with pytest.raises(SettingsError, match="--insecure-listen"):
         require_loopback(Address(host, 1), "--grpc")
+
+
+def test_origins_are_a_list():
+    given = read_settings({"cors-origins": " https://a.example, http://localhost:*/ ,,*"})
+    assert given.cors_origins == ("https://a.example", "http://localhost:*", "*")
+    assert read_settings({}).cors_origins == ()

@@ -1,7 +1,9 @@
 """Interoperation: OpenTelemetry's own HTTP exporter, curl and Node's fetch deliver over OTLP/HTTP unchanged."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness import PATIENCE_SECONDS, clean_environment
@@ -91,3 +93,13 @@ def test_nodes_fetch_delivers_in_chunks(shared_server, tmp_path, media_type, com
     written = output_of(node, "-e", NODE_PROGRAM, f"http://{shared_server.http}{PATH}", media_type, encoding, str(body))
     assert written.split(maxsplit=2) == ["200", media_type, *([] if media_type == PROTOBUF else ["{}\n"])]
     assert calls_of(shared_server, service) == 100
+
+
+def test_the_documentations_example_is_stored(shared_server):
+    program("curl")
+    page = (Path(__file__).parents[2] / "docs" / "otlp.md").read_text()
+    example = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    script = example[1].replace("127.0.0.1:4318", shared_server.http).replace("curl ", "curl -sS ")
+    assert output_of("sh", "-c", script) == "{}"
+    assert calls_of(shared_server, "by-hand") == 1
