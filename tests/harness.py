@@ -102,3 +102,15 @@ def stored_spans(directory: Path, columns: str = "*", where: str = "1") -> list[
     command = [sys.executable, "-c", code, str(directory / "engine"), columns, where]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def read_back(directory, *statements: str) -> list[list[list[object]]]:
+    """The rows of each statement, read by a process of its own after the server has let the directory go."""
+    code = (
+        "import sys, json, clickhouse_connect\n"
+        "client = clickhouse_connect.get_client(dsn='chdb://' + sys.argv[1])\n"
+        "print(json.dumps([client.query(sql).result_rows for sql in sys.argv[2:]], default=str))\n"
+    )
+    command = [sys.executable, "-c", code, str(directory / "engine"), *statements]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    return json.loads(done.stdout.splitlines()[-1])

@@ -11,7 +11,19 @@ from importlib.metadata import entry_points
 from spanhouse_backend import COMMANDS_GROUP
 
 # The packages of the extra `backend`, by the names they are imported under.
-BACKEND_PACKAGES = frozenset({"chdb", "click", "clickhouse_connect", "fastapi", "grpc_health", "rich", "uvicorn"})
+BACKEND_PACKAGES = frozenset(
+    {
+        "chdb",
+        "click",
+        "clickhouse_connect",
+        "fastapi",
+        "google.rpc",
+        "grpc_health",
+        "opentelemetry.proto",
+        "rich",
+        "uvicorn",
+    }
+)
 
 
 def main() -> None:
@@ -24,7 +36,8 @@ def main() -> None:
 
         cli(prog_name="spanhouse")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in BACKEND_PACKAGES:
+        missing = error.name or ""
+        if not any(f"{missing}.".startswith(f"{package}.") for package in BACKEND_PACKAGES):
             raise
         sys.exit(
             f"spanhouse: {error.name} is not installed, which the command line and the server need; "

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
-from spanhouse_backend.ingest.commit import GroupCommitter
+from spanhouse_backend.ingest.commit import GroupCommitter, Limits
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
 from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.ingest.spool import SpoolReader
@@ -54,9 +54,13 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     """
     store = await asyncio.to_thread(Store.open, settings.data)
     try:
-        committer = GroupCommitter(
-            store, max_group_bytes=settings.max_group_bytes, max_waiting_bytes=settings.max_waiting_bytes
+        limits = Limits(
+            settings.max_group_bytes,
+            settings.max_waiting_bytes,
+            settings.max_span_age_seconds,
+            settings.max_span_ahead_seconds,
         )
+        committer = GroupCommitter(store, limits)
         await committer.recover()
         spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes) if settings.spool else None
         yield House(store, committer, Reader(store), spool)

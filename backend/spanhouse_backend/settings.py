@@ -52,6 +52,8 @@ class Settings:
     max_request_bytes: int
     max_group_bytes: int
     max_waiting_bytes: int
+    max_span_age_seconds: int
+    max_span_ahead_seconds: int
 
 
 class Setting(NamedTuple):
@@ -135,7 +137,21 @@ SERVE_SETTINGS = (
         "SPANHOUSE_MAX_WAITING_BYTES",
         str(256 * MIB),
         "BYTES",
-        "Refuse requests with UNAVAILABLE or 429 while more than this waits to be stored.",
+        "Refuse requests with RESOURCE_EXHAUSTED or 429, to be sent again, while more than this waits to be stored.",
+    ),
+    Setting(
+        "max-span-age",
+        "SPANHOUSE_MAX_SPAN_AGE",
+        "3650d",
+        "AGE",
+        "Refuse spans that started longer ago than this (30s, 15m, 12h, 90d; 0 takes any).",
+    ),
+    Setting(
+        "max-span-ahead",
+        "SPANHOUSE_MAX_SPAN_AHEAD",
+        "1d",
+        "AGE",
+        "Refuse spans that start further in the future than this (0 takes any).",
     ),
 )
 
@@ -154,6 +170,18 @@ def _origins(text: str) -> tuple[str, ...]:
                 f"--cors-origins: {origin!r} is not an origin such as https://shop.example.org or http://localhost:*"
             )
     return origins
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def _seconds(text: str, option: str) -> int:
+    number, unit = text.strip()[:-1], text.strip()[-1:]
+    if text.strip() == "0":
+        return 0
+    if not number.isdecimal() or unit not in _UNITS:
+        raise SettingsError(f"{option}: {text!r} is not an age such as 30s, 15m, 12h, 90d or 0")
+    return int(number) * _UNITS[unit]
 
 
 def _spool(text: str) -> Path | None:
@@ -178,6 +206,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
+        max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
+        max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
     )
     if settings.max_waiting_bytes < settings.max_request_bytes:
         raise SettingsError(

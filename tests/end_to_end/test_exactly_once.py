@@ -3,35 +3,20 @@
 SPANHOUSE_CHAOS_ROUNDS sets the number of kills: a few in `make test`, twenty and more in `make chaos`.
 """
 
-import json
 import os
 import queue
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 
 import grpc
-from harness import EXPORT, PATIENCE_SECONDS, ServerProcess
+from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import request
 
 ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
 CLIENTS = 16
 SPANS = 20
-
-
-def read_back(directory, *statements: str) -> list[list[list[object]]]:
-    """The rows of each statement, read by a process of its own after the server has let the directory go."""
-    code = (
-        "import sys, json, clickhouse_connect\n"
-        "client = clickhouse_connect.get_client(dsn='chdb://' + sys.argv[1])\n"
-        "print(json.dumps([client.query(sql).result_rows for sql in sys.argv[2:]], default=str))\n"
-    )
-    command = [sys.executable, "-c", code, str(directory / "engine"), *statements]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 class Load:

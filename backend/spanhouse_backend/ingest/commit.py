@@ -7,38 +7,50 @@ of the first time: it is stored once.
 """
 
 import asyncio
-import hashlib
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from spanhouse_backend.errors import MalformedData, Overloaded, SpanhouseError
-from spanhouse_backend.ingest.framing import join
-from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentIdentities
+from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
+from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
+from spanhouse_backend.store.rejection import NOTHING, Rejection
 
 logger = logging.getLogger(__name__)
 
-IDENTITY_BYTES = 16
+_SECOND_NS = 1_000_000_000
+
+
+class Limits(NamedTuple):
+    """What may wait and join, in bytes, and when spans may start, in seconds before and after now (0: any time)."""
+
+    max_group_bytes: int
+    max_waiting_bytes: int
+    max_span_age_seconds: int = 0
+    max_span_ahead_seconds: int = 0
 
 
 class Inserter(Protocol):
     """What groups are handed to: the store, as far as ingest needs to know it."""
 
-    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> None:
-        """Stores a group. Raises MalformedData, having stored nothing, or another StoreError, leaving it open."""
+    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
+        """Stores a group; what each request came to.
 
-    async def recover(self) -> list[bytes]:
-        """Settles what is open; the identities that turned out stored."""
+        Raises MalformedData, having stored nothing, or another StoreError, leaving it open.
+        """
 
-    async def recent_identities(self, window_seconds: int, limit: int) -> list[bytes]:
+    async def recover(self) -> dict[bytes, Rejection]:
+        """Settles what is open; the requests that turned out stored."""
+
+    async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         """What was stored last, newest first."""
 
 
 class _Waiting(NamedTuple):
-    framed: bytes
-    identity: bytes
-    outcome: asyncio.Future[None]
+    request: Framed
+    outcome: asyncio.Future[Rejection]
 
 
 class GroupCommitter:
@@ -49,13 +61,12 @@ class GroupCommitter:
     so each caller's future is always resolved and none is lost.
     """
 
-    def __init__(self, store: Inserter, *, max_group_bytes: int, max_waiting_bytes: int) -> None:
+    def __init__(self, store: Inserter, limits: Limits) -> None:
         self._store = store
-        self._max_group_bytes = max_group_bytes
-        self._max_waiting_bytes = max_waiting_bytes
+        self._limits = limits
         self._waiting: deque[_Waiting] = deque()
-        self._under_way: dict[bytes, asyncio.Future[None]] = {}
-        self._stored = RecentIdentities()
+        self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
+        self._stored = RecentRequests()
         self._bytes = 0  # accepted and not yet answered, those being inserted included
         self._runner: asyncio.Task[None] | None = None
 
@@ -65,37 +76,38 @@ class GroupCommitter:
         Raises StoreUnavailable when the engine refuses.
         """
         await self._store.recover()
-        newest_first = await self._store.recent_identities(WINDOW_SECONDS, MAX_IDENTITIES)
-        self._stored.add(reversed(newest_first))
+        newest_first = await self._store.recent(WINDOW_SECONDS, MAX_IDENTITIES)
+        self._stored.add(dict(reversed(newest_first)))
 
-    async def commit(self, framed: bytes) -> None:
-        """Returns when the request is stored, now or the last time it was sent.
+    async def commit(self, request: Framed) -> Rejection:
+        """Returns when the request is stored, now or the last time it was sent: what was refused of it.
 
         Raises MalformedData when it does not decode (its neighbours are stored all the same), Overloaded when too
         much is waiting, StoreUnavailable when the engine refuses.
         """
-        identity = hashlib.blake2b(framed, digest_size=IDENTITY_BYTES).digest()
-        if identity in self._stored:
-            return
-        outcome = self._under_way.get(identity)
-        if outcome is None:
-            outcome = self._accept(framed, identity)
+        if not request:
+            return NOTHING
+        known = self._stored.outcome(request.identity)
+        if known is not None:
+            return known
+        outcome = self._under_way.get(request.identity) or self._accept(request)
         # Shielded: a caller that goes away must not take the outcome from others who sent the same request.
-        await asyncio.shield(outcome)
+        return await asyncio.shield(outcome)
 
     async def drain(self) -> None:
         """Waits until everything accepted so far has its outcome."""
         while self._runner is not None:
             await asyncio.shield(self._runner)
 
-    def _accept(self, framed: bytes, identity: bytes) -> asyncio.Future[None]:
-        if self._bytes + len(framed) > self._max_waiting_bytes:
-            raise Overloaded(f"{self._bytes} bytes are waiting to be stored, and {self._max_waiting_bytes} may")
-        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def _accept(self, request: Framed) -> asyncio.Future[Rejection]:
+        may_wait = self._limits.max_waiting_bytes
+        if self._bytes + request.size > may_wait:
+            raise Overloaded(f"{self._bytes} bytes are waiting to be stored, and {may_wait} may")
+        outcome: asyncio.Future[Rejection] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_seen)
-        self._bytes += len(framed)
-        self._under_way[identity] = outcome
-        self._waiting.append(_Waiting(framed, identity, outcome))
+        self._bytes += request.size
+        self._under_way[request.identity] = outcome
+        self._waiting.append(_Waiting(request, outcome))
         if self._runner is None:
             self._runner = asyncio.create_task(self._run(), name="group commit")
         return outcome
@@ -110,10 +122,10 @@ class GroupCommitter:
 
     def _next_group(self) -> list[_Waiting]:
         group = [self._waiting.popleft()]
-        size = len(group[0].framed)
-        while self._waiting and size + len(self._waiting[0].framed) <= self._max_group_bytes:
+        size = group[0].request.size
+        while self._waiting and size + self._waiting[0].request.size <= self._limits.max_group_bytes:
             group.append(self._waiting.popleft())
-            size += len(group[-1].framed)
+            size += group[-1].request.size
         return group
 
     async def _insert(self, group: list[_Waiting]) -> None:
@@ -121,41 +133,58 @@ class GroupCommitter:
         try:
             # An insert that failed half-way comes first: some of this group may be what it has stored.
             self._stored.add(await self._store.recover())
-            known = [waiting for waiting in group if waiting.identity in self._stored]
-            self._resolve(known, None)
-            group = [waiting for waiting in group if waiting.identity not in self._stored]
+            group = self._answer_known(group)
             if not group:
                 return
-            identities = [waiting.identity for waiting in group]
-            await self._store.insert_traces(join(waiting.framed for waiting in group), identities)
+            requests = [waiting.request for waiting in group]
+            identities = [request.identity for request in requests]
+            outcomes = await self._store.insert_traces(join(requests, self._window()), identities)
         except MalformedData as error:
             if len(group) == 1:
-                self._resolve(group, error)
+                self._refuse(group, error)
                 return
             middle = len(group) // 2
             await self._insert(group[:middle])
             await self._insert(group[middle:])
         except SpanhouseError as error:
-            self._resolve(group, error)
+            self._refuse(group, error)
         except Exception as error:
             # A bug of ours must still answer everyone who waits.
             logger.exception("group commit failed")
-            self._resolve(group, error)
+            self._refuse(group, error)
         else:
-            self._stored.add(identities)
-            self._resolve(group, None)
+            self._stored.add(outcomes)
+            for waiting in group:
+                self._settle(waiting).set_result(outcomes[waiting.request.identity])
 
-    def _resolve(self, group: list[_Waiting], error: Exception | None) -> None:
+    def _window(self) -> Window:
+        age, ahead = self._limits.max_span_age_seconds, self._limits.max_span_ahead_seconds
+        if not age and not ahead:
+            return ANY_TIME
+        now = time.time_ns()
+        return Window(max(0, now - age * _SECOND_NS) if age else 0, now + ahead * _SECOND_NS if ahead else 0)
+
+    def _answer_known(self, group: list[_Waiting]) -> list[_Waiting]:
+        """Answers what is stored already; the others."""
+        unknown = []
         for waiting in group:
-            self._bytes -= len(waiting.framed)
-            del self._under_way[waiting.identity]
-            if error is None:
-                waiting.outcome.set_result(None)
+            rejection = self._stored.outcome(waiting.request.identity)
+            if rejection is None:
+                unknown.append(waiting)
             else:
-                waiting.outcome.set_exception(error)
+                self._settle(waiting).set_result(rejection)
+        return unknown
+
+    def _refuse(self, group: list[_Waiting], error: Exception) -> None:
+        for waiting in group:
+            self._settle(waiting).set_exception(error)
+
+    def _settle(self, waiting: _Waiting) -> asyncio.Future[Rejection]:
+        self._bytes -= waiting.request.size
+        return self._under_way.pop(waiting.request.identity)
 
 
-def _seen(outcome: asyncio.Future[None]) -> None:
+def _seen(outcome: asyncio.Future[Rejection]) -> None:
     """Marks an outcome as noticed, so that asyncio does not report one whose senders have all gone away."""
     if not outcome.cancelled():
         outcome.exception()

@@ -8,13 +8,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreError
+from spanhouse_backend.ingest.answer import (
+    OVERLOADED_RETRY_SECONDS,
+    UNAVAILABLE_RETRY_SECONDS,
+    Commit,
+    trace_response,
+)
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.framing import frame
 from spanhouse_backend.ingest.http_body import BodyBudget, Share, read_body
@@ -25,12 +30,9 @@ logger = logging.getLogger(__name__)
 
 TRACES = "/v1/traces"
 OTHER_SIGNALS = ("/v1/logs", "/v1/metrics", "/v1development/profiles")
-OVERLOADED_RETRY_SECONDS = 1
-UNAVAILABLE_RETRY_SECONDS = 5
 # Converting this much JSON takes a few milliseconds; more is done on a thread, so that the event loop goes on.
 _INLINE_JSON_BYTES = 1 << 16
 
-Commit = Callable[[bytes], Awaitable[None]]
 Export = Callable[[Request, Encoding], Awaitable[Response]]
 
 
@@ -58,10 +60,8 @@ class _Traces:
 
     async def export(self, request: Request, encoding: Encoding) -> Response:
         with self._budget.share() as share:
-            framed = frame(await self._protobuf(request, encoding, share))
-            if framed:
-                await self._commit(framed)
-        return encoding.response(ExportTraceServiceResponse())
+            rejection = await self._commit(frame(await self._protobuf(request, encoding, share)))
+        return encoding.response(trace_response(rejection))
 
     async def _protobuf(self, request: Request, encoding: Encoding, share: Share) -> bytes:
         body = await read_body(request, share, self._max_request_bytes)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from spanhouse_backend.errors import MalformedData, SpanhouseError
-from spanhouse_backend.ingest.framing import frame
+from spanhouse_backend.ingest.framing import Framed, frame
+from spanhouse_backend.store.rejection import Rejection
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class _Taken(NamedTuple):
             return None
         return cls(path, descriptor, opened.st_size)
 
-    def framed(self, max_bytes: int) -> bytes:
+    def framed(self, max_bytes: int) -> Framed:
         """The request, framed. Raises MalformedData when it is not a whole one, or too large."""
         if self.size > max_bytes:
             raise MalformedData(f"{self.size} bytes are more than a request may have")
@@ -79,7 +80,9 @@ class _Taken(NamedTuple):
 class SpoolReader:
     """Takes spool files in, oldest first (their names begin with the time they were written)."""
 
-    def __init__(self, directory: Path, commit: Callable[[bytes], Awaitable[None]], max_request_bytes: int) -> None:
+    def __init__(
+        self, directory: Path, commit: Callable[[Framed], Awaitable[Rejection]], max_request_bytes: int
+    ) -> None:
         self._directory = directory
         self._commit = commit
         self._max_request_bytes = max_request_bytes
@@ -116,7 +119,7 @@ class SpoolReader:
         except FileNotFoundError:
             return []
 
-    def _claim(self, paths: list[Path]) -> list[tuple[_Taken, bytes]]:
+    def _claim(self, paths: list[Path]) -> list[tuple[_Taken, Framed]]:
         """Locks and reads what can be; blocks, so it runs on a thread of its own."""
         claimed = []
         for path in paths:
@@ -128,11 +131,10 @@ class SpoolReader:
                 taken.set_aside(error)
         return claimed
 
-    async def _deliver(self, taken: _Taken, framed: bytes) -> bool:
+    async def _deliver(self, taken: _Taken, framed: Framed) -> bool:
         """True when stored, False when set aside; any other error leaves the file for another time."""
         try:
-            if framed:
-                await self._commit(framed)
+            await self._commit(framed)
         except MalformedData as error:
             taken.set_aside(error)
             return False

@@ -32,8 +32,12 @@ _SCHEMA = (
     ("the span_stats_1h view", "043_span_stats_1h_mv.sql"),
     ("the span_stats_1m view", "041_span_stats_1m_mv.sql"),
     ("the spanhouse_batches table", "050_spanhouse_batches.sql"),
+    ("the spanhouse_rejected table", "060_spanhouse_rejected.sql"),
+    ("the otlp_spans table", "080_otlp_spans.sql"),
+    ("the otel_traces view", "081_otel_traces_mv.sql"),
+    ("the spanhouse_rejected view", "082_spanhouse_rejected_mv.sql"),
     ("the otlp_traces_landing table", "090_otlp_traces_landing.sql"),
-    ("the otel_traces view", "091_otel_traces_mv.sql"),
+    ("the otlp_spans view", "091_otlp_spans_mv.sql"),
 )
 
 

@@ -20,6 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanhouse_backend.errors import MalformedData, StoreUnavailable, StoreUnusable
 from spanhouse_backend.store.directory import DirectoryLock
 from spanhouse_backend.store.journal import Group, Journal
+from spanhouse_backend.store.rejection import NOTHING, Rejection
 from spanhouse_backend.store.schema import landing_schema, query_text, statements
 from spanhouse_backend.store.translate import translate
 
@@ -47,6 +48,7 @@ class Store:
         self._unsettled = not journal.empty
         self._remember_sql = query_text("remember_batches.sql")
         self._recent_sql = query_text("recent_batches.sql")
+        self._rejected_sql = query_text("rejected_of_batches.sql")
         self._inserter = inserter
         self._idle_readers = readers
         self._insert_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-insert")
@@ -87,28 +89,29 @@ class Store:
         """Tells whoever tries to open the same directory where to ask instead."""
         self._lock.publish(addresses)
 
-    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> None:
+    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         """Stores one ProtobufList body (see ingest.framing.join), of requests with these identities.
 
-        Raises MalformedData when it does not decode: nothing is stored. Raises StoreUnavailable when the engine or the
-        disk refuses: what is stored then is not known until `recover` has succeeded.
+        Returns what each request came to, by identity. Raises MalformedData when it does not decode: nothing is
+        stored. Raises StoreUnavailable when the engine or the disk refuses: what is stored then is not known until
+        `recover` has succeeded.
         """
-        await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._insert, body, identities)
+        return await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._insert, body, identities)
 
-    async def recover(self) -> list[bytes]:
+    async def recover(self) -> dict[bytes, Rejection]:
         """Finishes inserts that failed half-way, in this process or one that was killed.
 
-        Returns the identities of the requests that are stored now. Does nothing, quickly, when all is settled. Raises
+        Returns the requests that are stored now, by identity. Does nothing, quickly, when all is settled. Raises
         StoreUnavailable while the engine still refuses.
         """
         if not self._unsettled:
-            return []
+            return {}
         return await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._recover)
 
-    async def recent_identities(self, window_seconds: int, limit: int) -> list[bytes]:
-        """The identities of requests stored in the last `window_seconds`, newest first. Raises StoreUnavailable."""
+    async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
+        """Requests stored in the last `window_seconds`, newest first, by identity. Raises StoreUnavailable."""
         rows = await self.fetch(self._recent_sql, {"window_seconds": window_seconds, "limit": limit})
-        return [bytes.fromhex(row[0]) for row in rows.rows]
+        return [(bytes.fromhex(identity), Rejection(spans, reason)) for identity, spans, reason in rows.rows]
 
     async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""
@@ -118,25 +121,24 @@ class Store:
         """Waits for running calls, closes the engine, gives up the directory."""
         await asyncio.to_thread(self._close)
 
-    def _insert(self, body: bytes, identities: Sequence[bytes]) -> None:
+    def _insert(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         try:
             group = self._journal.write(body, identities)
         except OSError as error:
             raise StoreUnavailable(f"storing spans: {error.strerror or error}") from error
-        self._insert_group(group)
+        return self._insert_group(group)
 
-    def _recover(self) -> list[bytes]:
-        stored: list[bytes] = []
+    def _recover(self) -> dict[bytes, Rejection]:
+        stored: dict[bytes, Rejection] = {}
         for group in self._journal.unsettled():
             try:
-                self._insert_group(group)
+                stored |= self._insert_group(group)
             except MalformedData:
                 continue  # its senders were never told that it is stored
-            stored.extend(group.identities)
         self._unsettled = False
         return stored
 
-    def _insert_group(self, group: Group) -> None:
+    def _insert_group(self, group: Group) -> dict[bytes, Rejection]:
         try:
             self._inserter.raw_insert(
                 "otlp_traces_landing",
@@ -144,8 +146,7 @@ class Store:
                 fmt="ProtobufList",
                 settings=self._insert_settings | {"insert_deduplication_token": group.token},
             )
-            identities = [identity.hex() for identity in group.identities]
-            self._inserter.command(self._remember_sql, parameters={"identities": identities})
+            outcomes = self._remember(group.identities)
         except ClickHouseError as error:
             failure = translate(error, "storing spans")
             if isinstance(failure, MalformedData):
@@ -154,6 +155,21 @@ class Store:
                 self._unsettled = True
             raise failure from error
         self._journal.remove(group.token)
+        return outcomes
+
+    def _remember(self, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
+        """Finds out what was refused, and notes it, so that whoever sends a request again hears the same."""
+        outcomes = dict.fromkeys(identities, NOTHING)
+        asked = {"identities": [identity.hex() for identity in identities]}
+        for identity, spans, reason in self._inserter.query(self._rejected_sql, parameters=asked).result_rows:
+            outcomes[bytes.fromhex(identity)] = Rejection(spans, reason)
+        noted = {
+            "identities": [identity.hex() for identity in outcomes],
+            "spans": [rejection.spans for rejection in outcomes.values()],
+            "reasons": [rejection.reason for rejection in outcomes.values()],
+        }
+        self._inserter.command(self._remember_sql, parameters=noted)
+        return outcomes
 
     def _fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         # As many threads as handles: pop never finds the list empty, and list.pop/append are atomic.

@@ -304,7 +304,11 @@ def test_any_other_missing_module_is_not_explained_away():
 
 
 def test_every_package_of_the_extra_is_known_to_be_in_it():
-    imported_as = {"grpcio-health-checking": "grpc_health"}
+    imported_as = {
+        "googleapis-common-protos": "google.rpc",
+        "grpcio-health-checking": "grpc_health",
+        "opentelemetry-proto": "opentelemetry.proto",
+    }
     extra = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["backend"]
     names = (requirement.split(">")[0].split("[")[0] for requirement in extra)
     assert {imported_as.get(name, name.replace("-", "_")) for name in names} == BACKEND_PACKAGES

@@ -6,8 +6,9 @@ import hashlib
 import pytest
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
-from spanhouse_backend.ingest.commit import GroupCommitter
-from spanhouse_backend.ingest.framing import join
+from spanhouse_backend.ingest.commit import GroupCommitter, Limits
+from spanhouse_backend.ingest.framing import Framed, join
+from spanhouse_backend.store.rejection import NOTHING, Rejection
 
 
 class Recorder:
@@ -18,29 +19,55 @@ class Recorder:
         self.release = asyncio.Event()
         self.refuse: Exception | None = None
 
-        self.left_open: list[bytes] = []
-        self.remembered: list[bytes] = []
+        self.left_open: dict[bytes, Rejection] = {}
+        self.remembered: list[tuple[bytes, Rejection]] = []
+        self.rejects: dict[bytes, Rejection] = {}
 
-    async def recover(self) -> list[bytes]:
+    async def recover(self) -> dict[bytes, Rejection]:
         if self.left_open and self.refuse is not None:
             raise self.refuse
-        settled, self.left_open = self.left_open, []
+        settled, self.left_open = self.left_open, {}
         return settled
 
-    async def recent_identities(self, window_seconds: int, limit: int) -> list[bytes]:
+    async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         return self.remembered
 
-    async def insert_traces(self, body: bytes, identities) -> None:
+    async def insert_traces(self, body: bytes, identities) -> dict[bytes, Rejection]:
         self.bodies.append(body)
         await self.release.wait()
         if self.refuse is not None:
             raise self.refuse
         if b"bad" in body:
             raise MalformedData("does not decode")
+        return {one: self.rejects.get(one, NOTHING) for one in identities}
 
 
 def committer(store, group=1000, waiting=10_000):
-    return GroupCommitter(store, max_group_bytes=group, max_waiting_bytes=waiting)
+    return Commits(GroupCommitter(store, Limits(group, waiting)))
+
+
+def framed(text):
+    """A request whose one element is `text`."""
+    return Framed(identity(text), (memoryview(text),), len(text))
+
+
+def identity(text):
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def joined(*texts):
+    return join(map(framed, texts))
+
+
+class Commits:
+    """The committer under test, spoken to in texts."""
+
+    def __init__(self, real):
+        self.real = real
+        self.drain, self.recover = real.drain, real.recover
+
+    async def commit(self, text):
+        return await self.real.commit(framed(text))
 
 
 async def started(store, count):
@@ -61,7 +88,7 @@ def test_what_waits_during_an_insert_is_the_next_insert():
         assert not first.done()
         store.release.set()
         await asyncio.gather(first, *later)
-        assert store.bodies == [join([b"a"]), join([b"b", b"c", b"d"])]
+        assert store.bodies == [joined(b"a"), joined(b"b", b"c", b"d")]
 
     asyncio.run(scenario())
 
@@ -76,7 +103,7 @@ def test_a_group_ends_at_its_byte_limit():
         await asyncio.sleep(0)
         store.release.set()
         await asyncio.gather(first, *later)
-        assert store.bodies[1:] == [join([b"bb", b"cc"]), join([b"dd"]), join([b"longer than a group"])]
+        assert store.bodies[1:] == [joined(b"bb", b"cc"), joined(b"dd"), joined(b"longer than a group")]
 
     asyncio.run(scenario())
 
@@ -140,7 +167,7 @@ def test_a_caller_that_goes_away_leaves_the_others_their_outcome():
         await stays
         await commits.drain()
         await commits.commit(b"1234567890")  # every byte was given back
-        assert join([b"gone"]) in store.bodies
+        assert joined(b"gone") in store.bodies
 
     asyncio.run(scenario())
 
@@ -173,7 +200,7 @@ def test_a_request_sent_again_is_stored_once():
         store.release.set()
         await asyncio.gather(*senders)
         await commits.commit(b"same")
-        assert store.bodies == [join([b"same"])]
+        assert store.bodies == [joined(b"same")]
 
     asyncio.run(scenario())
 
@@ -204,7 +231,7 @@ def test_a_refused_request_may_come_again():
             await commits.commit(b"again")
         store.refuse = None
         await commits.commit(b"again")
-        assert store.bodies == [join([b"again"])] * 2
+        assert store.bodies == [joined(b"again")] * 2
 
     asyncio.run(scenario())
 
@@ -219,12 +246,12 @@ def test_what_a_half_failed_insert_turns_out_to_have_stored_is_not_stored_again(
         commits = committer(store)
         with pytest.raises(StoreUnavailable):
             await commits.commit(b"half")
-        store.left_open = [hashlib.blake2b(b"half", digest_size=16).digest()]
+        store.left_open = {identity(b"half"): NOTHING}
         with pytest.raises(StoreUnavailable):
             await commits.commit(b"half")
         store.refuse = None
         await asyncio.gather(commits.commit(b"half"), commits.commit(b"new"))
-        assert store.bodies == [join([b"half"]), join([b"new"])]
+        assert store.bodies == [joined(b"half"), joined(b"new")]
 
     asyncio.run(scenario())
 
@@ -233,11 +260,36 @@ def test_what_was_stored_before_a_restart_is_known():
     async def scenario():
         store = Recorder()
         store.release.set()
-        store.remembered = [hashlib.blake2b(text, digest_size=16).digest() for text in (b"newer", b"older")]
+        store.remembered = [(identity(text), Rejection(1, text.decode())) for text in (b"newer", b"older")]
         commits = committer(store)
         await commits.recover()
-        await commits.commit(b"older")
-        await commits.commit(b"newer")
+        assert await commits.commit(b"older") == Rejection(1, "older")
+        assert await commits.commit(b"newer") == Rejection(1, "newer")
+        assert store.bodies == []
+
+    asyncio.run(scenario())
+
+
+def test_each_request_hears_what_was_refused_of_it_and_so_does_a_repetition():
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        store.rejects = {identity(b"partly"): Rejection(3, "invalid span_id")}
+        commits = committer(store)
+        assert await asyncio.gather(commits.commit(b"wholly"), commits.commit(b"partly")) == [
+            NOTHING,
+            store.rejects[identity(b"partly")],
+        ]
+        assert await commits.commit(b"partly") == Rejection(3, "invalid span_id")
+        assert sum(b"partly" in body for body in store.bodies) == 1
+
+    asyncio.run(scenario())
+
+
+def test_nothing_to_store_is_stored_at_once():
+    async def scenario():
+        store = Recorder()
+        assert await committer(store).real.commit(Framed(b"i" * 16, (), 0)) == NOTHING
         assert store.bodies == []
 
     asyncio.run(scenario())

@@ -8,7 +8,9 @@ import pytest
 from otlp_requests import SECOND, request
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable
+from spanhouse_backend.ingest.framing import Framed, frame
 from spanhouse_backend.ingest.spool import SpoolReader
+from spanhouse_backend.store.rejection import NOTHING, Rejection
 
 LIMIT = 100_000
 
@@ -20,13 +22,15 @@ class Commits:
         self.taken: list[bytes] = []
         self.refuse: Exception | None = None
 
-    async def __call__(self, framed: bytes) -> None:
+    async def __call__(self, request: Framed) -> Rejection:
         await asyncio.sleep(0)
+        framed = b"".join(request.elements)
         if b"undecodable" in framed:
             raise MalformedData("does not decode")
         if self.refuse is not None:
             raise self.refuse
         self.taken.append(framed)
+        return NOTHING
 
 
 def write(directory, number, content):
@@ -39,6 +43,11 @@ def good(number):
     return request(f"service-{number}", [number], start_ns=SECOND).SerializeToString()
 
 
+def stored(number):
+    """What of a good file reaches the commit."""
+    return b"".join(frame(good(number)).elements)
+
+
 def take_in(directory, commits):
     return asyncio.run(SpoolReader(directory, commits, LIMIT).take_in())
 
@@ -48,7 +57,7 @@ def test_every_file_is_stored_oldest_first_and_deleted(tmp_path):
         write(tmp_path, number, good(number))
     commits = Commits()
     assert take_in(tmp_path, commits) == 40
-    assert commits.taken == [good(number) for number in range(40)]
+    assert commits.taken == [stored(number) for number in range(40)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -65,7 +74,7 @@ def test_files_that_are_not_whole_requests_are_set_aside(tmp_path):
     fine = write(tmp_path, 4, good(4))
     commits = Commits()
     assert take_in(tmp_path, commits) == 1
-    assert commits.taken == [good(4)]
+    assert commits.taken == [stored(4)]
     assert not fine.exists()
     assert sorted(path.name for path in (tmp_path / "corrupt").iterdir()) == sorted(path.name for path in broken)
 
@@ -79,7 +88,7 @@ def test_a_file_that_somebody_else_delivers_is_left_to_them(tmp_path):
         assert take_in(tmp_path, commits) == 1
     finally:
         os.close(descriptor)
-    assert commits.taken == [good(2)]
+    assert commits.taken == [stored(2)]
     assert taken.exists()
     assert not free.exists()
     assert take_in(tmp_path, commits) == 1
@@ -95,7 +104,7 @@ def test_several_readers_store_each_file_once(tmp_path):
         return sum(await asyncio.gather(*(reader.take_in() for reader in readers)))
 
     assert asyncio.run(race()) == 60
-    assert sorted(commits.taken) == sorted(good(number) for number in range(60))
+    assert sorted(commits.taken) == sorted(stored(number) for number in range(60))
 
 
 def test_what_the_store_cannot_take_now_stays(tmp_path):

@@ -1,8 +1,11 @@
--- Which requests are stored, by the hash of their bytes: a client that did not hear the acknowledgement sends the same
--- bytes again, perhaps to the next process, and must not be stored twice. Read once, when a server starts.
+-- Which requests are stored, by the hash of their bytes, and how they were answered: a client that did not hear the
+-- acknowledgement sends the same bytes again, perhaps to the next process, and must not be stored twice. Read once,
+-- when a server starts.
 CREATE TABLE IF NOT EXISTS spanhouse_batches
 (
     Identity FixedString(16) CODEC(NONE),
+    RejectedSpans UInt32 CODEC(T64, ZSTD(1)),
+    RejectedFor String CODEC(ZSTD(1)),
     Time DateTime DEFAULT now() CODEC(Delta, ZSTD(1))
 )
 ENGINE = MergeTree

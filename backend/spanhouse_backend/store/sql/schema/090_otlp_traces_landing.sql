@@ -1,11 +1,14 @@
 -- Where requests land: one row per OTLP ResourceSpans, decoded by the engine itself (FORMAT ProtobufList with
--- landing.proto) and passed to otel_traces_mv. Engine Null: nothing is kept here. A dotted name is a path through
--- the message, one Array per repeated field on it. Scalars of an attribute value are read as text, and each is
+-- landing.proto) and passed to otlp_spans_mv. Engine Null: nothing is kept here. A dotted name is a path through
+-- the message, one Array per repeated field on it; `receipt` is the receiver's own. Scalars of an attribute value are read as text, and each is
 -- Nullable, because exactly one is not NULL when the value is set: so 0, false and '' are told from absent.
 -- Arrays and key-value lists are Nullable tuples for the same reason: an empty list is not an absent value.
 -- What is nested inside them again stays undecoded, as the bytes of its own OTLP encoding.
 CREATE TABLE IF NOT EXISTS otlp_traces_landing
 (
+    `receipt.identity` String,
+    `receipt.earliest_unix_nano` UInt64,
+    `receipt.latest_unix_nano` UInt64,
     `resource.attributes.key` Array(String),
     `resource.attributes.value.string_value` Array(Nullable(String)),
     `resource.attributes.value.bool_value` Array(Nullable(String)),

@@ -1,10 +1,10 @@
--- The whole mapping from OTLP to columns. The inner SELECT makes a row per scope, the outer ARRAY JOIN a row per
+-- The whole mapping from OTLP to columns, and what is wrong with a span, if anything. The inner SELECT makes a row per scope, the outer ARRAY JOIN a row per
 -- span, moving plain arrays only, because the engine plans a view again for every insert, and planning flat
 -- columns is several times cheaper than planning tuples.
 -- value_text: an attribute value as text (s string, b bool, i int, d double, a array, k key-value list, y bytes).
 -- Arrays and lists become JSON, bytes become base64, a value that is not set becomes ''.
 -- element_json: one element of such an array or list, as JSON; what is nested deeper is the base64 of its encoding.
-CREATE MATERIALIZED VIEW IF NOT EXISTS otel_traces_mv TO otel_traces AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_spans_mv TO otlp_spans AS
 WITH
     (e) -> multiIf(
         isNotNull(e.string_value), toJSONString(assumeNotNull(e.string_value)),
@@ -56,12 +56,7 @@ SELECT
             `scope_spans.spans.attributes.value.bytes_value`
         )
     ) AS SpanAttributes,
-    -- A clock that was set back between start and end must not become 584 years.
-    if(
-        `scope_spans.spans.end_time_unix_nano` > `scope_spans.spans.start_time_unix_nano`,
-        `scope_spans.spans.end_time_unix_nano` - `scope_spans.spans.start_time_unix_nano`,
-        0
-    ) AS Duration,
+    `scope_spans.spans.end_time_unix_nano` - `scope_spans.spans.start_time_unix_nano` AS Duration,
     transform(`scope_spans.spans.status.code`, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode,
     `scope_spans.spans.status.message` AS StatusMessage,
     arrayMap(t -> fromUnixTimestamp64Nano(toInt64(t)), `scope_spans.spans.events.time_unix_nano`) AS `Events.Timestamp`,
@@ -96,10 +91,26 @@ SELECT
         `scope_spans.spans.links.attributes.value.array_value`,
         `scope_spans.spans.links.attributes.value.kvlist_value`,
         `scope_spans.spans.links.attributes.value.bytes_value`
-    ) AS `Links.Attributes`
+    ) AS `Links.Attributes`,
+    identity AS Batch,
+    `scope_spans.spans.start_time_unix_nano` AS StartUnixNano,
+    `scope_spans.spans.end_time_unix_nano` AS EndUnixNano,
+    -- The first that applies. Ids: OTLP, trace.proto, Span.trace_id and Span.span_id; all zeros is no id.
+    multiIf(
+        length(`scope_spans.spans.trace_id`) != 16 OR `scope_spans.spans.trace_id` = unhex('00000000000000000000000000000000'), 'invalid trace_id',
+        length(`scope_spans.spans.span_id`) != 8 OR `scope_spans.spans.span_id` = unhex('0000000000000000'), 'invalid span_id',
+        length(`scope_spans.spans.parent_span_id`) NOT IN (0, 8), 'invalid parent_span_id',
+        `scope_spans.spans.end_time_unix_nano` < `scope_spans.spans.start_time_unix_nano`, 'ends before it starts',
+        `scope_spans.spans.start_time_unix_nano` < earliest, 'starts too long ago',
+        latest != 0 AND `scope_spans.spans.start_time_unix_nano` > latest, 'starts in the future',
+        ''
+    ) AS Rejected
 FROM
 (
     SELECT
+        `receipt.identity` AS identity,
+        `receipt.earliest_unix_nano` AS earliest,
+        `receipt.latest_unix_nano` AS latest,
         mapFromArrays(
             `resource.attributes.key`,
             arrayMap(
