@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from spanhouse_backend.ingest.framing import join
+from spanhouse_backend.ingest.framing import frame, join
 from spanhouse_backend.store.store import Store
 
 FUNCTIONS = 200
@@ -62,13 +62,14 @@ def _request(chance: random.Random, spans: int) -> bytes:
 
 async def _insert(directory: Path, inserts: int, spans: int) -> float:
     requests = make_requests(spans // SPANS_PER_REQUEST, SPANS_PER_REQUEST)
-    body = join(requests)
+    framed = [frame(request) for request in requests]
+    body, identities = join(framed), [request.identity for request in framed]
     store = await asyncio.to_thread(Store.open, directory)
     try:
-        await store.insert_traces(body, [])  # the first one compiles what later ones reuse
+        await store.insert_traces(body, identities)  # the first one compiles what later ones reuse
         begun = time.perf_counter()
         for _ in range(inserts):
-            await store.insert_traces(body, [])
+            await store.insert_traces(body, identities)
         return inserts * len(requests) * SPANS_PER_REQUEST / (time.perf_counter() - begun)
     finally:
         await store.close()
