@@ -17,6 +17,7 @@ from spanhouse import settings
 from spanhouse.arguments import describer
 from spanhouse.call_site import CallSite
 from spanhouse.errors import CaptureError
+from spanhouse.main_module import real_name
 from spanhouse.statistics import CALL_SITE_ATTRIBUTE
 from spanhouse.wrappers import Plan, wrap
 
@@ -115,12 +116,12 @@ def _capture_class(target: type, options: _Options) -> type:
 
 
 def qualified_name(target: Any) -> str:
-    """`module.qualname`; for an object that is called, that of its type."""
+    """`module.qualname`, scripts under their own names; for an object that is called, that of its type."""
     while isinstance(target, functools.partial):
         target = target.func
     named = target if hasattr(target, "__qualname__") else type(target)
     module = getattr(named, "__module__", None)
-    return f"{module}.{named.__qualname__}" if module else named.__qualname__
+    return f"{real_name(module)}.{named.__qualname__}" if module else named.__qualname__
 
 
 def code_attributes(target: Any) -> dict[str, Any]:

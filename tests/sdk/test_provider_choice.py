@@ -88,7 +88,7 @@ def test_under_opentelemetry_instrument(tmp_path):
         command = [str(Path(sys.executable).with_name("opentelemetry-instrument")), sys.executable, str(program)]
         printed = run(command, receiver.endpoint, OTEL_PYTHON_TRACER_PROVIDER="spanhouse", OTEL_SERVICE_NAME="auto")
         assert printed == "True spanhouse.provider\n"
-        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+        assert sorted(names(receiver)) == ["inside", "program.work"]
         assert receiver.resource()["service.name"] == "auto"
 
 
@@ -150,7 +150,7 @@ def test_the_configurator_chosen_by_name_installs_the_light_provider(tmp_path):
     with receiving() as receiver:
         printed = instrumented(tmp_path, receiver.endpoint, OTEL_PYTHON_CONFIGURATOR="spanhouse")
         assert printed == "True spanhouse.provider\n"
-        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+        assert sorted(names(receiver)) == ["inside", "program.work"]
 
 
 def test_the_exporter_chosen_by_name_works_under_the_sdks_provider(tmp_path):
@@ -158,7 +158,7 @@ def test_the_exporter_chosen_by_name_works_under_the_sdks_provider(tmp_path):
     with receiving() as receiver:
         printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse")
         assert printed == "True opentelemetry.sdk.trace\n"
-        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+        assert sorted(names(receiver)) == ["inside", "program.work"]
         assert receiver.resource()["telemetry.sdk.name"] == "opentelemetry"
 
 
@@ -180,7 +180,7 @@ tracer_provider:
         )
         printed = instrumented(tmp_path, "http://127.0.0.1:9", OTEL_CONFIG_FILE=str(config))
         assert printed == "True opentelemetry.sdk.trace\n"
-        assert sorted(names(receiver)) == ["__main__.work", "inside"]
+        assert sorted(names(receiver)) == ["inside", "program.work"]
 
 
 OTHER_CONFIGURATOR = """[opentelemetry_configurator]

@@ -75,7 +75,7 @@ def test_the_scripts_own_functions_are_captured(project):
     assert done.stdout == "__main__ ['7', '--flag'] 6\n"
     heading, line = [text for text in done.stderr.splitlines() if not text.startswith("spanhouse:")]
     assert heading.split()[:4] == ["function", "calls", "errors", "total"]
-    assert line.split()[:3] == ["__main__.main", "1", "0"]
+    assert line.split()[:3] == ["script.main", "1", "0"]
 
 
 def test_named_packages_are_captured_through_the_import(project):
@@ -107,7 +107,7 @@ def test_an_exception_of_the_script_shows_as_its_own(project):
     assert done.returncode == 1
     assert 'fails.py", line 4' in done.stderr
     assert "ValueError: no" in done.stderr
-    assert "__main__.boom" in done.stderr
+    assert "fails.boom" in done.stderr
 
 
 def test_summary_at_exit():
