@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanhouse.arguments import RESULT
@@ -54,6 +55,30 @@ def wrap(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     with contextlib.suppress(TypeError, ValueError):
         wrapper.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return wrapper
+
+
+def _seen_as(flag: int, function: Any) -> Function:
+    """`function` as one that `inspect` takes for a generator function, of the kind of `flag`.
+
+    A captured generator function calls the original at once, so that wrong arguments raise where the call is, and
+    hands out a generator. Frameworks must still see a generator function, and they look at this flag of its code.
+    CPython itself does not: what makes a generator is an instruction at the beginning of its code.
+    """
+    code = function.__code__
+    return types.FunctionType(
+        code.replace(co_flags=code.co_flags | flag), function.__globals__, closure=function.__closure__
+    )
+
+
+def _named_after(function: Function) -> Callable[[Function], Function]:
+    """Gives a generator function the name of `function`, which its generators then show."""
+
+    def rename(timed: Function) -> Function:
+        timed.__name__ = getattr(function, "__name__", timed.__name__)
+        timed.__qualname__ = getattr(function, "__qualname__", timed.__qualname__)
+        return timed
+
+    return rename
 
 
 def _plain(function: Function, plan: Plan) -> Function:
@@ -101,16 +126,11 @@ def _coroutine(function: Function, plan: Plan) -> Function:
 def _generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one state machine
     site, describer = plan.site, plan.describer
 
-    @functools.wraps(function)
-    def captured(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+    @_named_after(function)
+    def timed(generator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
         call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
-        try:
-            generator = function(*args, **kwargs)
-        except BaseException as error:
-            call.fail(error, _OWN_FRAMES)
-            raise
         step, value = generator.send, None
         while True:
             try:
@@ -139,22 +159,20 @@ def _generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one 
                 step = generator.send
             call.resume(inside)
 
-    return captured
+    def captured(*args: Any, **kwargs: Any) -> Any:
+        return timed(function(*args, **kwargs), args, kwargs)
+
+    return functools.wraps(function)(_seen_as(inspect.CO_GENERATOR, captured))
 
 
 def _async_generator(function: Function, plan: Plan) -> Function:  # noqa: C901 - one state machine
     site, describer = plan.site, plan.describer
 
-    @functools.wraps(function)
-    async def captured(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+    @_named_after(function)
+    async def timed(generator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncGenerator[Any, Any]:
         call = site.begin()
         if describer is not None:
             describer.describe(call.span, args, kwargs)
-        try:
-            generator = function(*args, **kwargs)
-        except BaseException as error:
-            call.fail(error, _OWN_FRAMES)
-            raise
         step, value = generator.asend, None
         while True:
             try:
@@ -183,4 +201,7 @@ def _async_generator(function: Function, plan: Plan) -> Function:  # noqa: C901 
                 step = generator.asend
             call.resume(inside)
 
-    return captured
+    def captured(*args: Any, **kwargs: Any) -> Any:
+        return timed(function(*args, **kwargs), args, kwargs)
+
+    return functools.wraps(function)(_seen_as(inspect.CO_ASYNC_GENERATOR, captured))

@@ -3,6 +3,7 @@ import contextvars
 import functools
 import inspect
 import pickle
+import sys
 import threading
 
 import pytest
@@ -124,6 +125,46 @@ def test_a_generator_is_one_span_from_first_step_to_exhaustion(spans):
     children = [span.parent and span.parent.span_id == whole.context.span_id for span in spans.named("leaf")]
     assert children == [True, None, True, True]
     assert whole.status.status_code is StatusCode.UNSET
+
+
+def test_wrong_arguments_of_a_generator_raise_at_the_call(spans):
+    """Language reference, "Calls": TypeError where the call is, in the function's own words, and no span."""
+
+    @spanhouse.capture
+    async def ticks(count, *, step=1):
+        yield count * step
+
+    for call in (countdown, lambda: countdown(1, 2), lambda: countdown(nope=1), ticks, lambda: ticks(1, 2)):
+        with pytest.raises(TypeError, match=r"(countdown|ticks)\(\)"):
+            call()
+    assert len(spans) == 0
+    assert inspect.isgeneratorfunction(countdown)
+    assert not inspect.isasyncgenfunction(countdown)
+    assert inspect.isasyncgenfunction(ticks)
+    assert str(inspect.signature(ticks)) == "(count, *, step=1)"
+    assert inspect.isgenerator(countdown(1))
+    assert countdown(1).__qualname__ == "countdown"
+    assert inspect.isasyncgen(ticks(1))
+
+
+def test_generators_under_a_debugger(spans):
+    """sys.settrace, sys.setprofile: tools that watch every frame change nothing about a captured generator."""
+    seen = []
+
+    def watch(frame, event, argument):
+        seen.append((frame.f_code.co_name, event))
+        return watch
+
+    before = sys.gettrace(), sys.getprofile()
+    sys.settrace(watch)
+    sys.setprofile(watch)
+    try:
+        assert list(countdown(3)) == [3, 2, 1]
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    assert ("countdown", "return") in seen
+    assert len(spans.named("countdown")) == 1
 
 
 def test_a_generator_gets_what_is_sent_and_thrown(spans):
