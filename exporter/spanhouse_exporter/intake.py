@@ -22,6 +22,7 @@ LARGE_SPAN_BYTES = 8 * 1024
 """A span this large is carried over at once: 512 of them would be too much to leave uncounted."""
 _HARD_LIMIT_SPANS = 16 * CHUNK_SPANS
 _LONGEST_WAIT_SECONDS = 0.1
+_LONGEST_FLUSH_WAIT_SECONDS = 0.5
 
 PARKED = 1
 """Threshold while the worker sleeps for good: the very next span wakes it."""
@@ -57,7 +58,8 @@ class Intake:
 
     def carry(self, *, wait: bool = False) -> None:
         """Moves what waits here to the pipeline; `wait` only off the caller's path (worker, flush)."""
-        if not self._lock.acquire(blocking=wait):
+        # Never without an end: the holder may be this very thread, interrupted by a signal whose handler flushes.
+        if not self._lock.acquire(timeout=_LONGEST_FLUSH_WAIT_SECONDS if wait else 0):
             # Somebody is carrying. Only when thousands have gathered meanwhile is it worth a wait, which also gives
             # the interpreter lock to that somebody.
             if len(self.spans) <= _HARD_LIMIT_SPANS:

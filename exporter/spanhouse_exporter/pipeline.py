@@ -61,6 +61,8 @@ class Pipeline:
             "spanhouse-export", self._warm_up, self._work, self._park, settings.schedule_delay_seconds
         )
         _live_pipelines.add(self)
+        if settings.flush_on_sigterm:
+            process_end.deliver_on_sigterm(_shut_all_down)
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
@@ -318,6 +320,11 @@ class Pipeline:
 # A child process must not keep its parent's queue or worker. Weak references, because a pipeline that a test
 # or an application dropped must not live on for the sake of a fork that may never come.
 _live_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+
+def _shut_all_down(timeout_seconds: float) -> None:
+    for pipeline in list(_live_pipelines):
+        pipeline.shutdown(timeout_seconds)
 
 
 def after_fork_in_child() -> None:

@@ -2,17 +2,22 @@
 
 Children of `multiprocessing` and of billiard, and Celery's prefork workers, leave through `os._exit` after running
 their own finalizers: the last spans are delivered there. It is asked for by the first span of each process, because a
-child forgets the finalizers of its parent.
+child forgets the finalizers of its parent. SIGTERM ends a program that has no handler for it; one can be asked for.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanhouse_exporter.pipeline import Pipeline
 
 EXIT_SECONDS = 1.0
@@ -40,6 +45,33 @@ def before_exit(pipeline: Pipeline) -> None:
         signals = sys.modules.get("celery.signals")
         if signals is not None:
             signals.worker_process_shutdown.connect(end, weak=False)
+
+
+def deliver_on_sigterm(deliver: Callable[[float], None]) -> None:
+    """Has SIGTERM call `deliver(seconds)` before it ends the process, unless the program handles it itself.
+
+    Concurrency: the handler runs in the main thread between any two steps, whatever locks that holds; so it only starts
+    a thread, which delivers while the main thread runs on, and then ends the process by the same signal.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return
+
+    def deliver_and_end() -> None:
+        with suppress(Exception):
+            deliver(EXIT_SECONDS)
+        signal_itself()
+
+    def signal_itself() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_sigterm(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+        try:
+            threading.Thread(target=deliver_and_end, name="spanhouse-sigterm", daemon=True).start()
+        except RuntimeError:
+            signal_itself()
+
+    signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def _is_child(process: Any) -> bool:

@@ -58,6 +58,8 @@ class ExporterSettings:
     """The same as a number of spans; None bounds the queue by bytes alone."""
     max_in_flight: int = 4
     """Requests sent and not yet answered."""
+    flush_on_sigterm: bool = False
+    """Deliver before SIGTERM ends the process, where the program has no handler of its own."""
     spool_directory: Path | None = None
     """Where requests that cannot be delivered wait; None drops them."""
     spool_max_bytes: int = 256 * 1024 * 1024
@@ -94,6 +96,7 @@ def from_environment(environ: Mapping[str, str], endpoint: str | None = None) ->
         schedule_delay_seconds=read.integer("OTEL_BSP_SCHEDULE_DELAY", 1000, low=1) / 1000,
         max_batch_spans=_batch_size(read, default.max_batch_spans, max_queue),
         max_queue_spans=max_queue,
+        flush_on_sigterm=read.flag(("SPANHOUSE_FLUSH_ON_SIGTERM", read.text("SPANHOUSE_FLUSH_ON_SIGTERM"))),
         spool_directory=spool_directory(environ),
         spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
     )

@@ -19,8 +19,8 @@ class Worker:
     """Runs `warm_up` once, then `work` again and again.
 
     Concurrency: both events are cleared before the round they cause, so a signal during a round causes
-    another one and none is missed. `_start_lock` only guards starting, and is replaced after a fork, when its
-    holder may be gone.
+    another one and none is missed. `_start_lock` only guards starting: who finds it taken leaves the rest to its
+    holder, which may be the same thread under a signal handler. It is replaced after a fork, when that may be gone.
     """
 
     def __init__(
@@ -72,7 +72,9 @@ class Worker:
             thread.join(timeout_seconds)
 
     def _start(self) -> None:
-        with self._start_lock:
+        if not self._start_lock.acquire(blocking=False):
+            return
+        try:
             if self._thread is not None or self._stopping:
                 return
             thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -82,6 +84,8 @@ class Worker:
                 # The interpreter is ending, or the machine is out of threads: spans wait, and are counted.
                 return
             self._thread = thread
+        finally:
+            self._start_lock.release()
 
     def _run(self) -> None:
         idle_rounds = 0
