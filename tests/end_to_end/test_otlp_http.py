@@ -4,11 +4,15 @@ import json
 
 import httpx
 import pytest
+from google.protobuf import json_format
 from google.rpc import code_pb2
 from harness import ServerProcess, stored_spans
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from otlp_documents import json_names, messages, otlp_json
 from otlp_over_http import (
@@ -86,6 +90,36 @@ def test_success_is_the_empty_response_in_the_requests_encoding(shared_server, m
     assert response.content == (b"" if media_type == PROTOBUF else b"{}")
     rows = shared_server.get("/api/v1/functions", service=service).json()["rows"]
     assert [row["calls"] for row in rows] == [2]
+
+
+@BOTH
+def test_spans_that_cannot_be_right_are_counted_in_the_answer_and_the_others_stored(shared_server, media_type):
+    """OTLP, "Partial Success": 200, with how many were refused as a 64-bit integer, which is a string in JSON."""
+    service = f"partial {media_type}"
+    message = request(service, [1, 2, 3])
+    message.resource_spans[0].scope_spans[0].spans[1].trace_id = bytes(16)
+    response = post(shared_server, body_of(message, media_type), media_type)
+    assert response.status_code == 200
+    answer = ExportTraceServiceResponse()
+    if media_type == PROTOBUF:
+        answer.ParseFromString(response.content)
+    else:
+        assert response.json()["partialSuccess"]["rejectedSpans"] == "1"
+        json_format.Parse(response.content, answer)
+    assert answer.partial_success.rejected_spans == 1
+    assert answer.partial_success.error_message
+    assert shared_server.get("/api/v1/functions", service=service).json()["rows"][0]["calls"] == 2
+
+
+def test_numbers_that_no_version_has_named_yet_and_values_nested_deep_are_taken_in(shared_server):
+    document = otlp_json(request("strange", [1000]))
+    span = document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    value: dict[str, object] = {"boolValue": True}
+    for _ in range(64):
+        value = {"kvlistValue": {"values": [{"key": "k", "value": value}]}}
+    span |= {"kind": 99, "status": {"code": -1}, "flags": 2**32 - 1, "attributes": [{"key": "deep", "value": value}]}
+    assert post(shared_server, json.dumps(document).encode(), JSON).content == b"{}"
+    assert shared_server.get("/api/v1/functions", service="strange").json()["rows"][0]["calls"] == 1
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "application/json;x"])

@@ -174,8 +174,13 @@ def test_senders_that_go_away_leave_nothing_behind(small_server):
 
 
 def test_a_sender_in_the_middle_does_not_keep_the_server_from_stopping(tmp_path):
+    """It has the grace period to come to an end, and is then told to send to the next server."""
     with ServerProcess(tmp_path / "data") as server, connect(server.http) as connection:
         connection.sendall(head(headers_of(JSON) | {"Content-Length": "1000"}) + b"{")
         assert post(server, body_of(SMALL, JSON), JSON).status_code == 200
         assert server.stop(signal.SIGTERM) == 0
+        response, content = answer_on(connection)
+        assert (response.status, response.headers["Retry-After"]) == (503, "5")
+        assert status_of(content, JSON).code == code_pb2.UNAVAILABLE
+        assert "Traceback" not in server.log.read_text()
     assert len(stored_spans(tmp_path / "data", "SpanName")) == 1

@@ -96,6 +96,10 @@ class _Door:
         except Refused as refused:
             # JSON for those who ask in what we do not speak: it can at least be read.
             response = refused.response(encoding or Encoding.JSON)
+        except asyncio.CancelledError:
+            # Only a server that stops cancels requests, after it has waited long enough; the task ends with this answer.
+            stopping = Refused(503, "the server stops", retry_after_seconds=UNAVAILABLE_RETRY_SECONDS)
+            response = stopping.response(encoding or Encoding.JSON)
         await response(scope, receive, send)
 
 
