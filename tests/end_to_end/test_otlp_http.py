@@ -1,6 +1,7 @@
 """OTLP/HTTP (opentelemetry-proto, docs/specification.md, "OTLP/HTTP"): what is taken in, and how each error is told."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -266,3 +267,14 @@ def test_whatever_is_sent_is_never_the_servers_fault(shared_server, body, media_
 
 def test_a_server_that_was_sent_all_this_is_alive_and_ready(shared_server):
     assert (shared_server.get("/healthz").text, shared_server.get("/readyz").text) == ("alive\n", "ready\n")
+
+
+def test_a_large_json_request_is_stored_whole_while_others_are_answered(shared_server):
+    """Ten thousand spans, and meanwhile the server goes on."""
+    body = body_of(request("many", [1000] * 10_000), JSON)
+    with ThreadPoolExecutor(3) as senders:
+        sent = [senders.submit(post, shared_server, body, JSON) for _ in range(3)]
+        while not all(done.done() for done in sent):
+            assert shared_server.get("/healthz").status_code == 200
+    assert [done.result().status_code for done in sent] == [200] * 3
+    assert shared_server.get("/api/v1/functions", service="many").json()["rows"][0]["calls"] == 10_000

@@ -5,6 +5,7 @@ success is a google.rpc.Status in the request's encoding; what may be sent again
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -70,7 +71,17 @@ class _Traces:
         if len(body) <= _INLINE_JSON_BYTES:
             return traces_to_protobuf(body)
         async with self._converting:
-            return await asyncio.to_thread(traces_to_protobuf, body)
+            return await asyncio.to_thread(_convert_large, body)
+
+
+def _convert_large(body: bytes) -> bytes:
+    # A parsed document is millions of objects and no cycle: looking for one, again and again while it grows, would take
+    # as long as the conversion and stop every thread. One conversion at a time, so nobody else turns it on meanwhile.
+    gc.disable()
+    try:
+        return traces_to_protobuf(body)
+    finally:
+        gc.enable()
 
 
 async def _not_taken_in(request: Request, _encoding: Encoding) -> Response:
@@ -97,7 +108,7 @@ class _Door:
             # JSON for those who ask in what we do not speak: it can at least be read.
             response = refused.response(encoding or Encoding.JSON)
         except asyncio.CancelledError:
-            # Only a server that stops cancels requests, after it has waited long enough; the task ends with this answer.
+            # Only a server that stops cancels requests, when it has waited long enough. The task ends with this answer.
             stopping = Refused(503, "the server stops", retry_after_seconds=UNAVAILABLE_RETRY_SECONDS)
             response = stopping.response(encoding or Encoding.JSON)
         await response(scope, receive, send)
