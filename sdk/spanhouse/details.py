@@ -49,6 +49,7 @@ class Details:
         "end_ns",
         "events",
         "links",
+        "lossy",
         "name",
         "parent",
         "start_ns",
@@ -62,6 +63,8 @@ class Details:
         self.events: list[EventData] = []
         self.links: list[LinkData] = []
         self.dropped_attributes = self.dropped_events = self.dropped_links = 0
+        self.lossy = False
+        """Whether anything was dropped, from an event or a link too."""
         self.status = UNSET
         self.status_message = ""
         self.name: str | None = None
@@ -79,21 +82,26 @@ class Details:
         room = None if most is None or key in static else max(0, most - len(static))
         if not attributes.add(self.attributes, key, value, room, limits.max_span_attribute_length):
             self.dropped_attributes += 1
+            self.lossy = True
 
     def add_event(self, name: str, time_ns: int, given: Mapping[str, object] | None, limits: Limits) -> None:
         """Adds an event, or counts it as dropped."""
         if limits.max_events is not None and len(self.events) >= limits.max_events:
             self.dropped_events += 1
+            self.lossy = True
             return
         cleaned, dropped = attributes.collect(given, limits.max_event_attributes, limits.max_attribute_length)
+        self.lossy = self.lossy or bool(dropped)
         self.events.append(EventData(str(name), time_ns, cleaned, dropped))
 
     def add_link(self, context: SpanContext, given: Mapping[str, object] | None, limits: Limits) -> None:
         """Adds a link, or counts it as dropped."""
         if limits.max_links is not None and len(self.links) >= limits.max_links:
             self.dropped_links += 1
+            self.lossy = True
             return
         cleaned, dropped = attributes.collect(given, limits.max_link_attributes, limits.max_attribute_length)
+        self.lossy = self.lossy or bool(dropped)
         self.links.append(LinkData(context, cleaned, dropped))
 
     def set_status(self, code: int, message: str) -> None:
@@ -103,8 +111,8 @@ class Details:
         self.status = code
         self.status_message = message if code == ERROR else ""
 
-    def encode(self, name: str, kind: int, static: Mapping[str, object]) -> span_bytes.SpanParts:
-        """All of it as OTLP bytes, with the call site's constants."""
+    def encode(self, name: str, kind: int, static: Mapping[str, object], static_dropped: int) -> span_bytes.SpanParts:
+        """All of it as OTLP bytes, with the call site's constants and how many of those the limits refused."""
         merged = {**static, **self.attributes} if self.attributes else static
         encoded = b"".join([span_bytes.attribute(key, value) for key, value in merged.items()])
         return span_bytes.SpanParts(
@@ -113,7 +121,7 @@ class Details:
             events=b"".join(map(_encode_event, self.events)),
             links=b"".join(map(_encode_link, self.links)),
             status=span_bytes.status(self.status, self.status_message),
-            dropped_attributes=self.dropped_attributes,
+            dropped_attributes=self.dropped_attributes + static_dropped,
             dropped_events=self.dropped_events,
             dropped_links=self.dropped_links,
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
-from spanhouse import active, details, ids
+from spanhouse import active, details, ids, limits
 from spanhouse.clock import ANCHOR, now_ns
 from spanhouse.details import Details
 from spanhouse.readable import ReadableSurface, snapshot
@@ -266,6 +266,8 @@ class LightSpan(trace.Span, ReadableSurface):
 
     def _finish(self, end_mono: int, *, failed: bool = False) -> None:
         site = self.site
+        if self.details is not None and self.details.lossy:
+            limits.report(self.name)
         if site.statistics is not None:
             site.statistics.add(end_mono - self.start_mono, failed=failed)
         if not site.tracer.provider.plain:
@@ -319,7 +321,7 @@ class LightSpan(trace.Span, ReadableSurface):
             self.start_mono + ANCHOR.offset_ns if start is None else start,
             self.end_mono + ANCHOR.offset_ns if end is None else end,
             self.flags & _OTLP_FLAGS,
-            extra.encode(self.site.name, self.site.otlp_kind, self.site.attributes),
+            extra.encode(self.site.name, self.site.otlp_kind, self.site.attributes, self.site.dropped_attributes),
         )
 
 

@@ -10,10 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanhouse.attributes import Limits
+from spanhouse_exporter.notices import Notices
 
 _logger = logging.getLogger(__name__)
 
+_notices = Notices(_logger)
+
 _DEFAULT_COUNT = 128
+
+
+def report(span_name: str) -> None:
+    """Says that a span lost something to its limits: at most once a span ("Span Limits"), and once a minute."""
+    _notices.warning("limits", "span %s: what exceeds the span limits (OTEL_*_LIMIT) was discarded", span_name)
 
 
 def from_environment(environ: Mapping[str, str]) -> Limits:

@@ -117,7 +117,8 @@ class ReadableSurface:
     @property
     def dropped_attributes(self: LightSpan) -> int:  # type: ignore[misc]
         """Attributes that the limits refused."""
-        return self.details.dropped_attributes if self.details is not None else 0
+        own = self.details.dropped_attributes if self.details is not None else 0
+        return own + self.site.dropped_attributes
 
     @property
     def dropped_events(self: LightSpan) -> int:  # type: ignore[misc]

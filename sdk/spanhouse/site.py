@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.context import Context
 from opentelemetry.trace import TraceFlags
 
-from spanhouse import active, attributes, registry, starting
+from spanhouse import active, attributes, limits, registry, starting
 from spanhouse.clock import now_ns
 from spanhouse.ids import CHILDREN, EXHAUSTED, NO_SPAN_ID, ROOTS
 from spanhouse.light_span import RECORD_ONLY, SAMPLED_RANDOM, TRACE_STATE, LightSpan
@@ -42,6 +42,7 @@ class Site:
     __slots__ = (
         "attributes",
         "chosen",
+        "dropped_attributes",
         "durations",
         "intake",
         "kind",
@@ -68,7 +69,7 @@ class Site:
         self.kind = kind
         self.otlp_kind = kind.value + 1
         """The API counts kinds from 0, OTLP from 1."""
-        self.limits = limits = tracer.provider.limits
+        self.limits = most = tracer.provider.limits
         self.intake = tracer.intake
         self.statistics = statistics
         """None for spans of tracers: only captured calls, blocks and records are counted."""
@@ -77,13 +78,15 @@ class Site:
         self.rebind: Callable[[], Any] | None = None
         """What begins a call when the application has changed its provider; only captured calls begin here."""
         self.durations = statistics.pending if statistics is not None else None
-        self.attributes, _dropped = attributes.collect(
-            given, limits.max_span_attributes, limits.max_span_attribute_length
+        self.attributes, self.dropped_attributes = attributes.collect(
+            given, most.max_span_attributes, most.max_span_attribute_length
         )
         encoded = b"".join([span_bytes.attribute(key, value) for key, value in self.attributes.items()])
-        self.stamp_root, self.stamp_child = span_bytes.make_stamps(
-            span_bytes.constant_fields(name, self.otlp_kind, encoded)
-        )
+        constant = span_bytes.constant_fields(name, self.otlp_kind, encoded)
+        self.stamp_root, self.stamp_child = span_bytes.make_stamps(constant)
+        if self.dropped_attributes:
+            limits.report(name)
+            self.stamp_root, self.stamp_child = _stamps_that_say_so(constant, self.dropped_attributes)
 
     def begin(self) -> LightSpan | starting.Unrecorded:
         """Starts a span under the current one and makes it current."""
@@ -118,3 +121,16 @@ class Site:
         span.token = _attach(within)
         span.start_mono = now_ns()
         return span
+
+
+def _stamps_that_say_so(constant: bytes, dropped: int) -> tuple[span_bytes.StampRoot, span_bytes.StampChild]:
+    """Stamps of a site that has more static attributes than the limits allow; slower, and nobody's usual case."""
+    parts = span_bytes.SpanParts(constant, dropped_attributes=dropped)
+
+    def stamp_root(trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int, flags: int) -> bytes:
+        return span_bytes.assemble(trace_id, span_id, b"", start_ns, end_ns, flags, parts)
+
+    def stamp_child(trace_id: bytes, span_id: bytes, parent_id: bytes, start_ns: int, end_ns: int, flags: int) -> bytes:
+        return span_bytes.assemble(trace_id, span_id, parent_id, start_ns, end_ns, flags, parts)
+
+    return stamp_root, stamp_child
