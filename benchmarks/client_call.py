@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.client_peers import PEERS, measure
 from benchmarks.client_receiver import receiving
-from benchmarks.report import Row
+from benchmarks.report import Row, against
 
 THREAD_BUDGET, WALL_BUDGET, PROCESS_BUDGET = 10, 12, 15
 CALLS = {"bare": 200_000, "wrapper": 200_000, "spanhouse": 100_000, "spanhouse5": 100_000, "prometheus": 50_000}
@@ -47,7 +47,7 @@ def run(*, quick: bool) -> list[Row]:
                     f"{what}{label}: <= 1/{budget} of the SDK",
                     f"{mine:.2f} us",
                     f"{other:.1f} us (SDK + batch + OTLP gRPC)",
-                    f"1/{other / mine:.1f}",
+                    against(mine, other),
                     "met" if other / mine >= budget else "missed",
                 )
             )
@@ -55,6 +55,6 @@ def run(*, quick: bool) -> list[Row]:
     for name, found in best.items():
         if name not in _BUDGETED:
             wall = found["wall"]
-            rows.append(Row(f"  {name}, wall", f"{ours:.2f} us", f"{wall:.2f} us", f"1/{wall / ours:.1f}", "context"))
+            rows.append(Row(f"  {name}, wall", f"{ours:.2f} us", f"{wall:.2f} us", against(ours, wall), "context"))
     rows += [Row(f"  {name}", "", "", "", f"not measured: {why}") for name, why in missing.items()]
     return rows

@@ -21,6 +21,13 @@ class Row:
     """"met", "missed", or why it cannot be said."""
 
 
+def against(ours: float, peers: float) -> str:
+    """Our cost as a part or a multiple of the peer's: "1/12.5", or "x3.1" where ours is the greater."""
+    if not ours or not peers:
+        return ""
+    return f"1/{peers / ours:.1f}" if ours <= peers else f"x{ours / peers:.1f}"
+
+
 def machine() -> str:
     """Where the figures come from: processor count, system, Python."""
     cpus = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
