@@ -1,0 +1,49 @@
+"""The README's words, run: the plain script with no server, and the links."""
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from harness import PATIENCE_SECONDS, clean_environment
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    """A port where nobody listens, now that it is closed again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_the_plain_script_and_then_top(tmp_path):
+    """`python report.py; spanhouse top`, with nothing started."""
+    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "report.py").write_text(script)
+    environment = clean_environment(
+        XDG_DATA_HOME=str(tmp_path / "home"),
+        SPANHOUSE_DATA=str(tmp_path / "home" / "spanhouse"),
+        SPANHOUSE_SPOOL=str(tmp_path / "home" / "spanhouse" / "spool"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+    )
+    commands = [[sys.executable, "report.py"], [sys.executable, "-m", "spanhouse_backend", "top", "--format", "csv"]]
+    for command in commands:
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "report,report.build_report,1,0," in done.stdout
+
+
+def test_every_page_that_is_linked_is_there():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md"), ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
