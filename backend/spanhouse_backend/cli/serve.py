@@ -61,5 +61,5 @@ def serve(*, insecure_listen: bool, **values: str | None) -> None:
 def _announce(settings: Settings, addresses: dict[str, str]) -> None:
     click.echo(f"spanhouse {version('spanhouse')} keeps spans in {settings.data}")
     click.echo(f"  OTLP and queries over gRPC  {addresses['grpc']}")
-    click.echo(f"  REST                        http://{addresses['http']}/docs")
+    click.echo(f"  OTLP over HTTP, and REST    http://{addresses['http']} (/docs describes it)")
     click.echo("Ready. Interrupt to stop.")
