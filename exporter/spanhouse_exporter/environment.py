@@ -23,6 +23,10 @@ class Environment:
         """The value without the white space around it; "" when unset."""
         return self._environ.get(name, "").strip()
 
+    def named(self, name: str) -> tuple[str, str]:
+        """(variable, value)."""
+        return name, self.text(name)
+
     def otlp(self, suffix: str) -> tuple[str, str]:
         """(variable, value) of `OTEL_EXPORTER_OTLP_TRACES_<suffix>`, else of `OTEL_EXPORTER_OTLP_<suffix>`."""
         for name in (f"OTEL_EXPORTER_OTLP_TRACES_{suffix}", f"OTEL_EXPORTER_OTLP_{suffix}"):

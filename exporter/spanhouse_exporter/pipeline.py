@@ -61,6 +61,10 @@ class Pipeline:
             "spanhouse-export", self._warm_up, self._work, self._park, settings.schedule_delay_seconds
         )
         _live_pipelines.add(self)
+        if settings.self_metrics:
+            from spanhouse_exporter import self_metrics  # noqa: PLC0415 - rarely asked for
+
+            self_metrics.observe(self)
         if settings.flush_on_sigterm:
             process_end.deliver_on_sigterm(_shut_all_down)
 
@@ -98,8 +102,9 @@ class Pipeline:
         settings = self._settings
         with self._lock:
             self._accepted += count
-            if self._shut_down or self._is_full(chunk):
-                self._drop(status.SHUTDOWN if self._shut_down else status.QUEUE_FULL, count)
+            refusal = self._refusal(chunk)
+            if refusal:
+                self._drop(refusal, count)
                 return
             self._queue.append(chunk)
             self._queued_bytes += chunk.size
@@ -173,6 +178,11 @@ class Pipeline:
                 replayed=self._replayed,
             )
 
+    def in_flight(self) -> int:
+        """Spans handed to the sender and not yet settled."""
+        with self._lock:
+            return sum(batch.span_count for batch in self._open)
+
     def after_fork(self) -> None:
         """In the child: empty queues, new locks, no worker. Nothing is started here; the next span does that."""
         self._reset()
@@ -181,12 +191,18 @@ class Pipeline:
         self._worker.after_fork()
         self._delivery.after_fork()
 
-    def _is_full(self, chunk: Chunk) -> bool:
-        """With the lock held."""
+    def _refusal(self, chunk: Chunk) -> str:
+        """With the lock held: why `chunk` cannot be taken; "" when it can."""
         most_spans = self._settings.max_queue_spans
+        if self._shut_down:
+            return status.SHUTDOWN
+        if len(chunk.spans) > self._settings.max_request_bytes:  # one span: chunks of several are cut long before
+            return status.TOO_LARGE
+        if self._queued_bytes + chunk.size > self._settings.max_queue_bytes:
+            return status.QUEUE_FULL
         if most_spans is not None and self._queue and self._queued_spans + chunk.span_count > most_spans:
-            return True
-        return self._queued_bytes + chunk.size > self._settings.max_queue_bytes
+            return status.QUEUE_FULL
+        return ""
 
     def _drop(self, reason: str, count: int) -> None:
         """With the lock held."""

@@ -58,6 +58,8 @@ class ExporterSettings:
     """The same as a number of spans; None bounds the queue by bytes alone."""
     max_in_flight: int = 4
     """Requests sent and not yet answered."""
+    self_metrics: bool = False
+    """Report on itself through the metrics API."""
     flush_on_sigterm: bool = False
     """Deliver before SIGTERM ends the process, where the program has no handler of its own."""
     spool_directory: Path | None = None
@@ -96,7 +98,8 @@ def from_environment(environ: Mapping[str, str], endpoint: str | None = None) ->
         schedule_delay_seconds=read.integer("OTEL_BSP_SCHEDULE_DELAY", 1000, low=1) / 1000,
         max_batch_spans=_batch_size(read, default.max_batch_spans, max_queue),
         max_queue_spans=max_queue,
-        flush_on_sigterm=read.flag(("SPANHOUSE_FLUSH_ON_SIGTERM", read.text("SPANHOUSE_FLUSH_ON_SIGTERM"))),
+        self_metrics=read.flag(read.named("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED")),
+        flush_on_sigterm=read.flag(read.named("SPANHOUSE_FLUSH_ON_SIGTERM")),
         spool_directory=spool_directory(environ),
         spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
     )

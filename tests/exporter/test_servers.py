@@ -56,7 +56,7 @@ async def app(scope, receive, send):
         while True:
             event = (await receive())["type"]
             if event == "lifespan.shutdown":
-                spanhouse.shutdown(2)  # uvicorn ends its workers by the signal itself: nothing else runs
+                spanhouse.flush()  # uvicorn ends its workers by the signal itself: nothing else runs
             await send({"type": event + ".complete"})
             if event == "lifespan.shutdown":
                 return
