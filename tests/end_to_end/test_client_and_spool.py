@@ -1,0 +1,75 @@
+"""The client's spool and the server together: what a program leaves behind is stored once, whoever brings it."""
+
+import json
+import subprocess
+import sys
+import time
+
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+
+PROGRAM = """
+import sys, time
+import spanhouse
+spanhouse.configure(service_name="survivor")
+
+@spanhouse.capture
+def work():
+    pass
+
+for _ in range(int(sys.argv[1])):
+    work()
+if len(sys.argv) > 2:
+    give_up = time.monotonic() + float(sys.argv[2])
+    while time.monotonic() < give_up:
+        for _ in range(100):
+            work()
+        time.sleep(0.01)
+status = spanhouse.exporter_status()
+print(spanhouse.stats(work).calls)
+"""
+
+
+def environment(tmp_path, endpoint: str) -> dict[str, str]:
+    return clean_environment(SPANHOUSE_SPOOL=str(tmp_path / "spool"), OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+
+
+def stored(server: ServerProcess) -> int:
+    rows = server.get("/api/v1/functions", service="survivor").json()["rows"]
+    return sum(row["calls"] for row in rows)
+
+
+def test_a_script_and_then_top_with_nothing_started(tmp_path):
+    """`python script.py; spanhouse top`: the calls of the script, without a server before or after."""
+    environ = environment(tmp_path, "http://127.0.0.1:9")
+    subprocess.run([sys.executable, "-c", PROGRAM, "2048"], env=environ, check=True, capture_output=True, timeout=60)
+    command = [sys.executable, "-m", "spanhouse_backend", "top", "--data", str(tmp_path / "data"), "--format", "json"]
+    done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert [row["calls"] for row in json.loads(done.stdout)["rows"]] == [2048]
+
+
+def test_a_server_that_is_killed_and_restarted_under_load(tmp_path):
+    """Acknowledged, retried, spooled and replayed spans together: as many stored as were made, none twice."""
+    first = ServerProcess(tmp_path / "data").start()
+    environ = environment(tmp_path, f"http://{first.grpc}") | {"OTEL_EXPORTER_OTLP_TIMEOUT": "700"}
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "100", "8"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2.5)
+    assert first.process is not None
+    first.process.kill()
+    first.process.wait()
+    time.sleep(2.5)
+    with ServerProcess(tmp_path / "data", "--grpc", first.grpc, "--spool", str(tmp_path / "spool")) as second:
+        out, err = program.communicate(timeout=PATIENCE_SECONDS)
+        assert program.returncode == 0, err
+        made = int(out)
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while (found := stored(second)) < made and time.monotonic() < give_up:
+            time.sleep(0.1)
+        assert found == made
+        time.sleep(2.5)  # the server looks into the spool every two seconds: nothing comes a second time
+        assert stored(second) == made
