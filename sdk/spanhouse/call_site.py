@@ -93,10 +93,10 @@ class CallSite:
     def __init__(
         self, name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, Any] | None = None
     ) -> None:
-        self.name = name
-        self.kind = kind
+        self.name: str = name
+        self.kind: SpanKind = kind
         self.attributes: Mapping[str, Any] = attributes or {}
-        self.statistics = statistics.of(name)
+        self.statistics: statistics.Statistics = statistics.of(name)
         self.begin: Callable[[], Call] = self._begin_first
         """Starts timing one call; never raises."""
         self._bound_to: object = runtime.UNBOUND

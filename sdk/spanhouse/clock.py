@@ -6,8 +6,9 @@ sleeps and runs on while wall time is corrected.
 """
 
 import time
+from collections.abc import Callable
 
-now_ns = time.perf_counter_ns
+now_ns: Callable[[], int] = time.perf_counter_ns
 """Monotonic nanoseconds since an arbitrary instant."""
 
 _TOLERANCE_NS = 20_000_000
@@ -32,7 +33,7 @@ class Anchor:
     __slots__ = ("offset_ns",)
 
     def __init__(self) -> None:
-        self.offset_ns = _measure_offset_ns()
+        self.offset_ns: int = _measure_offset_ns()
 
     def check(self) -> None:
         """Moves the anchor when wall time and monotonic time have parted by more than the tolerance."""

@@ -62,11 +62,13 @@ class Details:
         self.attributes: dict[str, object] = {}
         self.events: list[EventData] = []
         self.links: list[LinkData] = []
-        self.dropped_attributes = self.dropped_events = self.dropped_links = 0
-        self.lossy = False
+        self.dropped_attributes: int = 0
+        self.dropped_events: int = 0
+        self.dropped_links: int = 0
+        self.lossy: bool = False
         """Whether anything was dropped, from an event or a link too."""
-        self.status = UNSET
-        self.status_message = ""
+        self.status: int = UNSET
+        self.status_message: str = ""
         self.name: str | None = None
         """Only when it differs from the call site's."""
         self.parent: SpanContext | None = None

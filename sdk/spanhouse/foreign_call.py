@@ -26,7 +26,7 @@ class ForeignCall:
         self.statistics: Statistics = site.statistics
         self.span: Span = tracer.start_span(site.name, kind=site.kind, attributes=site.attributes)
         self.token: Any = active.attach(active.with_span(active.current(), self.span))
-        self.start_mono = now_ns()
+        self.start_mono: int = now_ns()
 
     def leave(self) -> None:
         """The call returned."""

@@ -64,11 +64,11 @@ class TracerProvider(trace.TracerProvider):
         sender: Sender | None = None,
     ) -> None:
         environ = os.environ
-        self.sampler = sampler if sampler is not None else sampling.from_environment(environ)
+        self.sampler: Sampler | None = sampler if sampler is not None else sampling.from_environment(environ)
         """None is the default, parentbased_always_on."""
         self.id_generator = id_generator
         """None draws random ids."""
-        self.limits = limits.from_sdk(span_limits) if span_limits else limits.from_environment(environ)
+        self.limits: Limits = limits.from_sdk(span_limits) if span_limits else limits.from_environment(environ)
         self.processors: tuple[SpanProcessor, ...] = ()
         self._disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         self._given_resource = resource
@@ -78,11 +78,11 @@ class TracerProvider(trace.TracerProvider):
         self._lock = threading.Lock()
         self._tracers: dict[tuple[Any, ...], Tracer] = {}
         settings = from_environment(environ, endpoint)
-        self.pipeline = Pipeline(settings, self._encode_resource, sender or GrpcSender(settings))
+        self.pipeline: Pipeline = Pipeline(settings, self._encode_resource, sender or GrpcSender(settings))
         self.pipeline.on_tick(ANCHOR.check)
         self.pipeline.on_tick(statistics.fold_all)
         self._export = export
-        self.plain = False
+        self.plain: bool = False
         """True while nothing but the export needs to know about a span."""
         self._update_plain()
         if active_span_processor is not None:

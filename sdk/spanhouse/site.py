@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from spanhouse.statistics import Statistics
     from spanhouse.tracer import Tracer
+    from spanhouse_exporter import Intake
 
 # Bound once: at these calls an attribute look-up is a measurable part of the whole.
 _set_item = dict.__setitem__
@@ -64,25 +65,30 @@ class Site:
         given: Mapping[str, object],
         statistics: Statistics | None = None,
     ) -> None:
-        self.tracer = tracer
-        self.name = name
-        self.kind = kind
+        self.tracer: Tracer = tracer
+        self.name: str = name
+        self.kind: SpanKind = kind
         self.otlp_kind = kind.value + 1
         """The API counts kinds from 0, OTLP from 1."""
-        self.limits = most = tracer.provider.limits
-        self.intake = tracer.intake
-        self.statistics = statistics
+        self.limits: attributes.Limits = tracer.provider.limits
+        self.intake: Intake = tracer.intake
+        self.statistics: Statistics | None = statistics
         """None for spans of tracers: only captured calls, blocks and records are counted."""
         self.chosen: object = None
         """The application's global provider for which this is the right site of a captured call."""
         self.rebind: Callable[[], Any] | None = None
         """What begins a call when the application has changed its provider; only captured calls begin here."""
-        self.durations = statistics.pending if statistics is not None else None
+        self.durations: list[int] | None = statistics.pending if statistics is not None else None
+        self.attributes: Mapping[str, object]
+        self.dropped_attributes: int
+        most = self.limits.max_span_attributes
         self.attributes, self.dropped_attributes = attributes.collect(
-            given, most.max_span_attributes, most.max_span_attribute_length
+            given, most, self.limits.max_span_attribute_length
         )
         encoded = b"".join([span_bytes.attribute(key, value) for key, value in self.attributes.items()])
         constant = span_bytes.constant_fields(name, self.otlp_kind, encoded)
+        self.stamp_root: span_bytes.StampRoot
+        self.stamp_child: span_bytes.StampChild
         self.stamp_root, self.stamp_child = span_bytes.make_stamps(constant)
         if self.dropped_attributes:
             limits.report(name)

@@ -37,10 +37,10 @@ class Unrecorded:
     __slots__ = ("span", "start_mono", "statistics", "token")
 
     def __init__(self, span: Span, context: Context, statistics: Statistics | None) -> None:
-        self.span = span
-        self.statistics = statistics
+        self.span: Span = span
+        self.statistics: Statistics | None = statistics
         self.token: Any = active.attach(active.with_span(context, span))
-        self.start_mono = now_ns()
+        self.start_mono: int = now_ns()
 
     def leave(self) -> None:
         """The call returned."""

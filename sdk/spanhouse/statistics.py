@@ -93,7 +93,7 @@ class Statistics:
     __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_squares", "_total", "name", "pending")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
         self.pending: list[int] = []
         """Always the same list: captured calls append to it themselves, and `fold` when it is `FOLD_AT` long."""
         self.reset()

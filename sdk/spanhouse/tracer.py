@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from spanhouse.call_site import CallSite
     from spanhouse.provider import TracerProvider
+    from spanhouse_exporter import Intake
 
 _MOST_SITES = 2048
 """Names whose template is kept; a program that puts ids into span names makes further ones as it goes."""
@@ -43,7 +44,7 @@ class Tracer(trace.Tracer):
     ) -> None:
         self.provider = provider
         self._scope = (name, version, schema_url, dict(attributes or {}))
-        self.intake = provider.intake(scope_fields(name, version, attributes, schema_url))
+        self.intake: Intake = provider.intake(scope_fields(name, version, attributes, schema_url))
         self._sites: dict[tuple[str, SpanKind], Site] = {}
 
     @property

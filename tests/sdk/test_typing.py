@@ -1,12 +1,21 @@
+"""Types of captured functions, and of the package itself, as the two common type checkers see them."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
 import textwrap
+from pathlib import Path
 
 import pytest
 
-mypy = pytest.importorskip("mypy.api")
+import spanhouse
+import spanhouse_exporter
 
 PROGRAM = """
 import spanhouse
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 @spanhouse.capture
 def plain(left: int, right: str = "") -> float:
@@ -37,8 +46,9 @@ with spanhouse.span("x") as current:
 """
 
 
-def test_type_checkers_see_the_original(tmp_path):
+def test_mypy_sees_the_original(tmp_path):
     """What is captured keeps its type, and a wrong call is still a wrong call."""
+    mypy = pytest.importorskip("mypy.api")
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM))
     printed, _errors, _code = mypy.run(["--strict", "--cache-dir", str(tmp_path / "cache"), str(program)])
@@ -55,3 +65,56 @@ def test_type_checkers_see_the_original(tmp_path):
     errors = [line for line in printed.splitlines() if ": error:" in line]
     assert len(errors) == 1
     assert 'Argument 1 to "plain" has incompatible type "str"' in errors[0]
+
+
+def pyright(folder, *arguments):
+    """What pyright (as basedpyright, which needs no download) says, in JSON, with the packages as pip installs them."""
+    pytest.importorskip("basedpyright")
+    packages = folder / "packages"
+    packages.mkdir()
+    for package in (spanhouse, spanhouse_exporter):
+        (packages / package.__name__).symlink_to(Path(package.__file__).parent)
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable, *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), sysconfig.get_path("purelib")])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return json.loads(done.stdout)
+
+
+def test_pyright_sees_the_original(tmp_path):
+    """The same in strict mode: nothing unknown about what is captured, one error for the one wrong call."""
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    (tmp_path / "program.py").write_text(PROGRAM)
+    found = pyright(tmp_path, "program.py")["generalDiagnostics"]
+    revealed = [item["message"].partition(" is ")[2].strip('"') for item in found if item["severity"] == "information"]
+    assert revealed[:4] == [
+        '(left: int, right: str = "") -> float',
+        "(left: int) -> CoroutineType[Any, Any, bytes]",
+        "() -> Iterator[int]",
+        "Thing",
+    ]
+    assert revealed[4] == "Span"
+    errors = [item for item in found if item["severity"] == "error"]
+    assert [item["rule"] for item in errors] == ["reportArgumentType"]
+
+
+def test_the_package_is_completely_typed(tmp_path):
+    """`pyright --verifytypes spanhouse`: no annotation is missing, in any module."""
+    report = pyright(tmp_path, "--verifytypes", "spanhouse", "--ignoreexternal")["typeCompleteness"]
+    assert report["packageName"] == "spanhouse"
+    assert report["exportedSymbolCounts"]["withKnownType"] > 300
+    assert report["exportedSymbolCounts"]["withUnknownType"] == 0
+    missing = [
+        (Path(finding["file"]).name, finding["message"])
+        for symbol in report["symbols"]
+        for finding in symbol["diagnostics"]
+        if "missing" in finding["message"] and Path(finding["file"]).parent.name == "spanhouse"
+    ]
+    assert missing == []
+    assert report["completenessScore"] > 0.95
