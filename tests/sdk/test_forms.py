@@ -233,7 +233,7 @@ def test_a_generator_that_yields_inside_a_span_does_not_leak_it(spans):
 
 
 def test_a_generator_may_be_finished_by_another_thread_or_context(spans, caplog):
-    """Steps in copies of the context and in threads: quiet, and the span ends once."""
+    """Context API, "Detach Context": steps in copies of the context and in threads; quiet, and the span ends once."""
     generator = countdown(3)
     contextvars.copy_context().run(next, generator)
     thread = threading.Thread(target=next, args=(generator,))
@@ -274,7 +274,7 @@ def test_async_generators(spans):
 
 
 def test_an_async_generator_dropped_half_way_is_closed_quietly(spans, caplog):
-    """The event loop closes it in another context: no error is logged, the span ends."""
+    """Context API, "Detach Context": the event loop closes it in another one; no error is logged, the span ends."""
 
     @spanhouse.capture
     async def endless():

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import logging
+import time
 
 import pytest
-from opentelemetry import baggage, context, trace
+from opentelemetry import baggage, context, propagate, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
+from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -174,6 +176,43 @@ def test_span_context(memory):
     assert (child.trace_id, child.is_remote, child.trace_flags) == (0xA1, False, TraceFlags.SAMPLED)
     assert child.trace_state == REMOTE.trace_state
     assert child.span_id != REMOTE.span_id
+
+
+def test_flags_are_inherited_with_the_trace_id(memory):
+    """W3C Trace Context Level 2, "Random Trace ID Flag": a child says of the trace id what its parent said."""
+    random = SpanContext(0xA1, 0xB2, is_remote=True, trace_flags=TraceFlags(3))
+    for parent, flags in ((random, 3), (REMOTE, 1)):
+        child = memory.tracer.start_span("child", context=under(parent))
+        grandchild = memory.tracer.start_span("grandchild", context=trace.set_span_in_context(child))
+        assert child.get_span_context().trace_flags == grandchild.get_span_context().trace_flags == flags
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, AlwaysRecordSampler(ALWAYS_OFF)], ids=["dropped", "record only"])
+def test_other_tracers_follow_the_decision(sampler):
+    """Tracing SDK, "Sampling": a child from another SDK under an unsampled span of ours is not recorded."""
+    foreign = SdkTracerProvider(shutdown_on_exit=False).get_tracer("theirs")
+    with Memory(sampler=sampler).tracer.start_as_current_span("ours") as ours:
+        child = foreign.start_span("theirs")
+        assert not child.is_recording()
+        assert child.get_span_context().trace_id == ours.get_span_context().trace_id
+    sampled = Memory()
+    with sampled.tracer.start_as_current_span("ours") as ours:
+        child = foreign.start_span("theirs")
+        assert child.is_recording()
+        assert child.parent == ours.get_span_context()
+
+
+def test_ending_a_span_waits_for_nothing(monkeypatch):
+    """Trace API, "End": no blocking I/O in the calling thread, even when nobody answers."""
+    monkeypatch.setenv("SPANHOUSE_SPOOL", "off")
+    provider = spanhouse.TracerProvider(endpoint="http://127.0.0.1:9", shutdown_on_exit=False)
+    tracer = provider.get_tracer("t")
+    started = time.monotonic()
+    for _ in range(2_000):
+        tracer.start_span("n").end()
+    assert time.monotonic() - started < 2  # a single attempt to connect, with its retries, takes longer
+    assert provider.status().exported == 0
+    assert not provider.shutdown(0.1)
 
 
 class Recording(Sampler):
@@ -468,12 +507,16 @@ def test_resource_detectors(monkeypatch):
 
 
 def test_disabled_gives_no_op_tracers(monkeypatch):
-    """Environment variables: OTEL_SDK_DISABLED=true makes tracers that do nothing; contexts still propagate."""
+    """Environment variables: OTEL_SDK_DISABLED=true makes tracers that do nothing; propagators still work."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     tracer = spanhouse.TracerProvider(export=False).get_tracer("t")
-    span = tracer.start_span("n", context=under(REMOTE))
+    header = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "baggage": "tenant=7"}
+    within = propagate.extract(header, context.Context())
+    span = tracer.start_span("n", context=within)
     assert not span.is_recording()
-    assert span.get_span_context() == REMOTE
+    passed_on: dict[str, str] = {}
+    propagate.inject(passed_on, trace.set_span_in_context(span, within))
+    assert passed_on == header
 
 
 class Sequence(IdGenerator):

@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import math
 import random
 import threading
@@ -6,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import spanhouse
 from spanhouse import histogram
@@ -117,7 +120,6 @@ def test_stats_of_captured_functions_are_complete_as_of_the_call():
 
 def test_calls_that_are_not_sampled_count():
     """Sampling decides about spans, not about statistics."""
-    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF  # noqa: PLC0415
 
     @spanhouse.capture(name="stats.unsampled")
     def work(): ...
@@ -151,6 +153,91 @@ def test_threads_lose_no_call():
     while any(thread.is_alive() for thread in threads):
         statistics.read()
     assert (statistics.read().calls, statistics.read().errors) == (160_000, 160_000)
+
+
+@pytest.mark.parametrize("sampler", [None, ALWAYS_OFF], ids=["sampled", "unsampled"])
+def test_complete_as_of_the_call_under_threads(sampler):
+    """A thread that has returned from n calls finds at least its n, whatever others do; in the end exactly all."""
+    name = f"stats.threads.{sampler}"
+    short = []
+
+    @spanhouse.capture(name=name)
+    def work(fail):
+        if fail:
+            raise KeyError
+
+    @spanhouse.capture(name=f"{name}.steps")
+    def steps():
+        yield 1
+        yield 2
+
+    def run():
+        for number in range(1, 1_001):
+            with contextlib.suppress(KeyError):
+                work(number % 10 == 0)
+            list(steps())
+            if number % 50 == 0 and (
+                spanhouse.stats(work).calls < number or spanhouse.stats(f"{name}.steps").calls < number
+            ):
+                short.append(number)
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    with captured_spans(sampler=sampler) as spans:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        read = spanhouse.stats(work)
+    assert short == []
+    assert (read.calls, read.errors) == (8_000, 800)
+    assert sum(read.buckets.values()) == read.calls
+    assert spanhouse.stats(f"{name}.steps").calls == 8_000
+    assert len(spans) == (0 if sampler else 16_000)
+
+
+@pytest.mark.parametrize("sampler", [None, ALWAYS_OFF], ids=["sampled", "unsampled"])
+def test_generators_count_when_they_end(sampler):
+    """Exhausted, closed, failed or dropped half-way, sync and async: one call each; none while still running."""
+    name = f"stats.generators.{sampler}"
+
+    @spanhouse.capture(name=name)
+    def steps():
+        yield 1
+        yield 2
+
+    @spanhouse.capture(name=f"{name}.later")
+    async def later():
+        yield 1
+        await asyncio.sleep(0)
+        yield 2
+
+    async def consume():
+        assert [item async for item in later()] == [1, 2]
+        early = later()
+        await anext(early)
+        assert spanhouse.stats(f"{name}.later").calls == 1
+        await early.aclose()
+        failing = later()
+        await anext(failing)
+        with pytest.raises(LookupError):
+            await failing.athrow(LookupError())
+
+    with captured_spans(sampler=sampler):
+        steps()  # never stepped: never called
+        running = steps()
+        next(running)
+        assert spanhouse.stats(steps).calls == 0
+        list(steps())
+        running.close()
+        assert spanhouse.stats(steps).calls == 2
+        failing = steps()
+        next(failing)
+        with pytest.raises(LookupError):
+            failing.throw(LookupError())
+        asyncio.run(consume())
+    assert (spanhouse.stats(steps).calls, spanhouse.stats(steps).errors) == (3, 1)
+    found = spanhouse.stats(f"{name}.later")
+    assert (found.calls, found.errors) == (3, 1)
 
 
 def test_reset():
