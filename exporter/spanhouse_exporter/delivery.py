@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _FIRST_PROBE_SECONDS = 1.0
+_LOOK_SECONDS, _LAST_ATTEMPT_SECONDS = 0.2, 0.6
 _SPOOL_LOOK_SECONDS = 30.0
 """How often a program whose receiver answers looks for what others have left in the spool."""
 
@@ -49,12 +50,22 @@ class Outcome(NamedTuple):
     """Why it is lost, when it is nothing of the above."""
 
 
+def open_spool(settings: ExporterSettings) -> Spool | None:
+    """The spool, where there is to be one."""
+    if settings.spool_directory is None:
+        return None
+    from spanhouse_exporter.spool import Spool  # noqa: PLC0415 - needs what only POSIX systems have
+
+    return Spool(settings.spool_directory, settings.spool_max_bytes)
+
+
 class Flight:
     """A request and the attempt at it; `attempt` is None where none is worth making."""
 
     def __init__(self, request: bytes, give_up: float) -> None:
         self.request = request
         self.give_up = give_up
+        self.hurried = False
         self.attempt: Attempt | None = None
         self.backoff = Backoff()
 
@@ -132,7 +143,7 @@ class Delivery:
         """
         message = ""
         while flight.attempt is not None:
-            answer = flight.attempt.answer(min(flight.give_up, self._send_until))
+            answer = flight.attempt.answer(self._wait_for(flight, flight.attempt))
             if answer.code == OK:
                 self._failing = self._away = False
                 self._answered = True
@@ -143,7 +154,7 @@ class Delivery:
             self._failing = True
             wait = flight.backoff.next_wait(answer.retry_delay)
             # An ending process has no time to wait in, and a receiver known to be away is not worth it.
-            if self._away or monotonic() + wait >= flight.give_up or self._wake.wait(wait):
+            if self._away or monotonic() + wait >= flight.give_up or self._ends_within(wait):
                 break
             self._attempt(flight)
         return Outcome(undelivered=True, message=message)
@@ -185,8 +196,37 @@ class Delivery:
         finally:
             self._replaying.release()
 
+    def _deadline(self, flight: Flight) -> float:
+        if not flight.hurried and self._main_thread_is_over():
+            flight.hurried = True
+            flight.give_up = min(flight.give_up, monotonic() + _LAST_ATTEMPT_SECONDS)
+        return min(flight.give_up, self._send_until)
+
+    def _wait_for(self, flight: Flight, attempt: Attempt) -> float:
+        """Returns when the attempt is over or its time is: with the instant at which that is."""
+        while (remaining := self._deadline(flight) - monotonic()) > 0 and not attempt.wait(
+            min(remaining, _LOOK_SECONDS)
+        ):
+            pass
+        return self._deadline(flight)
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Waits so long, or until the process is ending."""
+        give_up = monotonic() + seconds
+        while not self._main_thread_is_over():
+            remaining = give_up - monotonic()
+            if remaining <= 0:
+                return False
+            if self._wake.wait(min(remaining, _LOOK_SECONDS)):
+                break
+        return True
+
+    def _main_thread_is_over(self) -> bool:
+        """The interpreter is ending, and a processor of the SDK may be emptying itself into us: to the spool, then."""
+        return self._spool is not None and not threading.main_thread().is_alive()
+
     def _attempt(self, flight: Flight) -> None:
-        deadline = min(flight.give_up, self._send_until)
+        deadline = self._deadline(flight)
         # A call in the background can be left when the process ends; it needs a thread of gRPC's, which must not be
         # started any more when it is ending.
         flight.attempt = self._sender.start(flight.request, deadline, in_background=not self._ending)

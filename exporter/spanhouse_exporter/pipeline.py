@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 
 from spanhouse_exporter import process_end, status
 from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake, split
-from spanhouse_exporter.delivery import Delivery, Outcome
+from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
 from spanhouse_exporter.intake import CHUNK_SPANS, PARKED, Intake
-from spanhouse_exporter.spool import Spool
 from spanhouse_exporter.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,9 +47,7 @@ class Pipeline:
     def __init__(self, settings: ExporterSettings, resource: Callable[[], bytes], sender: Sender) -> None:
         self._settings = settings
         self._resource = resource
-        directory = settings.spool_directory
-        spool = Spool(directory, settings.spool_max_bytes) if directory is not None else None
-        self._delivery = Delivery(settings, sender, spool)
+        self._delivery = Delivery(settings, sender, open_spool(settings))
         # A chunk must fit a request and the queue, whatever they were set to.
         self._chunk_spans = min(CHUNK_SPANS, settings.max_batch_spans, settings.max_queue_spans or CHUNK_SPANS)
         self._intakes: list[Intake] = []

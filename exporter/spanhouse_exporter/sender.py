@@ -41,6 +41,9 @@ class Attempt(Protocol):
     def ready(self) -> bool:
         """Whether `answer` would return at once."""
 
+    def wait(self, seconds: float) -> bool:
+        """Waits so long at most; whether the attempt is over."""
+
     def answer(self, until: float) -> Answer:
         """Waits until that `time.monotonic` instant, then cancels. Never raises."""
 
@@ -71,6 +74,10 @@ class Over:
 
     def ready(self) -> bool:
         """Yes."""
+        return True
+
+    def wait(self, seconds: float) -> bool:  # noqa: ARG002 - nothing to wait for
+        """Over."""
         return True
 
     def answer(self, until: float) -> Answer:  # noqa: ARG002 - nothing to wait for
@@ -144,6 +151,17 @@ class _InBackground:
 
     def ready(self) -> bool:
         return bool(self._future.done())
+
+    def wait(self, seconds: float) -> bool:
+        import grpc  # noqa: PLC0415 - loaded by now
+
+        try:
+            self._future.exception(timeout=seconds)
+        except grpc.FutureTimeoutError:
+            return False
+        except Exception:  # noqa: BLE001 - cancelled, which is over
+            return True
+        return True
 
     def answer(self, until: float) -> Answer:
         import grpc  # noqa: PLC0415 - loaded by now

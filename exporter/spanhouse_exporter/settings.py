@@ -107,6 +107,8 @@ def from_environment(environ: Mapping[str, str], endpoint: str | None = None) ->
 
 def spool_directory(environ: Mapping[str, str]) -> Path | None:
     """`SPANHOUSE_SPOOL` ("off" is None), else spanhouse/spool in the user's data directory (XDG Base Directory)."""
+    if os.name != "posix":  # elsewhere files are not locked as the contract says
+        return None
     read = Environment(environ)
     chosen = read.text("SPANHOUSE_SPOOL")
     if chosen:

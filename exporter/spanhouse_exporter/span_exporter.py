@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanhouse_exporter import status
-from spanhouse_exporter.delivery import Delivery, Outcome
+from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
 from spanhouse_exporter.readable_encoder import ReadableEncoder
 from spanhouse_exporter.sender import GrpcSender
 from spanhouse_exporter.settings import from_environment
-from spanhouse_exporter.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +43,7 @@ class SpanhouseExporter(SpanExporter):
         self.settings = settings = from_environment(os.environ, endpoint)
         """Read once, when it is made."""
         self._encoder = ReadableEncoder()
-        directory = settings.spool_directory
-        spool = Spool(directory, settings.spool_max_bytes) if directory is not None else None
-        self._delivery = Delivery(settings, GrpcSender(settings), spool)
+        self._delivery = Delivery(settings, GrpcSender(settings), open_spool(settings))
         self._closed = False
         self._reset()
         _live_exporters.add(self)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -176,6 +177,27 @@ def test_shutdown_by_several_threads_at_once(tmp_path):
         code, out, _err = end(start(script, receiver.endpoint, tmp_path))
         assert (code, out) == (0, "700 0 0\n")
         assert kept(receiver, tmp_path) == 700
+
+
+def test_the_sdks_batch_processor_at_exit(tmp_path):
+    """It empties itself while the interpreter ends: with nobody answering, our exporter is quick to spool."""
+    script = """
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from spanhouse_exporter.span_exporter import SpanhouseExporter
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(SpanhouseExporter()))
+    for _ in range(2000):
+        provider.get_tracer("t").start_span("n").end()
+    print(time.time())
+    """
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        code, out, err = end(start(script, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path))
+    assert (code, err) == (0, "")
+    assert time.time() - float(out) < 8  # its timeout alone is ten
+    assert sum(entry.span_count for entry in Spool(tmp_path / "spool", 1 << 30).entries()) == 2000
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

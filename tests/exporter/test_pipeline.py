@@ -36,6 +36,9 @@ class Held:
     def ready(self):
         return self.release.is_set()
 
+    def wait(self, seconds):
+        return self.release.wait(seconds)
+
     def answer(self, until):
         self.release.wait(max(0, until - monotonic()))
         return Answer("OK" if self.release.is_set() else "UNAVAILABLE")
