@@ -1,7 +1,12 @@
+import os
+
 import pytest
 from otlp_receiver import receiving
 
 import spanhouse
+
+# Here too, because these tests are also run without the conftest above: nothing of theirs goes into the user's spool.
+os.environ["SPANHOUSE_SPOOL"] = "off"
 
 
 @pytest.fixture

@@ -257,6 +257,6 @@ interpreters.destroy(other)
 def test_a_subinterpreter_has_a_client_of_its_own():
     """Interpreters that share the lock count their own calls; gRPC delivers in the first that sends, and only there."""
     with receiving() as receiver:
-        done = run(f"SCRIPT = {WORK_AND_FLUSH!r}\n{INTERPRETERS}", receiver.endpoint, SPANHOUSE_SPOOL="off")
+        done = run(f"SCRIPT = {WORK_AND_FLUSH!r}\n{INTERPRETERS}", receiver.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="3000")
         assert done.stdout.split() == ["300", "200", "200"]
         assert len({span.span_id for span in receiver.spans}) == 300
