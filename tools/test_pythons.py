@@ -16,6 +16,8 @@ PACKAGES = (
     "pytest",
     "pytest-xdist",
     "hypothesis",
+    "httpx",
+    "gunicorn",
     "opentelemetry-exporter-otlp-proto-grpc",
     # Tests that need these are skipped in the main environment: the distro changes what `opentelemetry-instrument` does
     # by itself, and SQLAlchemy's instrumentation may be behind the SDK that is pinned there.
