@@ -93,6 +93,7 @@ def start(folder: Path, endpoint: str, *arguments: str) -> subprocess.Popen[byte
         "SPANHOUSE_SPOOL": str(folder / "spool"),
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "PYTHONPATH": str(folder),
+        "HOME": str(folder),  # gunicorn makes a folder there
     }
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
