@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
-import httpx
+
+if TYPE_CHECKING:
+    import httpx
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 # Generous on purpose: a loaded machine is slow, and a wait ends as soon as its condition holds.
@@ -61,7 +63,9 @@ class ServerProcess:
             self.process.kill()
             self.process.wait()
 
-    def get(self, path: str, **parameters: str) -> httpx.Response:
+    def get(self, path: str, **parameters: str) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 - not for the client's tests, which run without it
+
         return httpx.get(f"http://{self.http}{path}", params=parameters, timeout=PATIENCE_SECONDS)
 
     def export(self, *requests: bytes) -> list[grpc.StatusCode]:
