@@ -19,12 +19,9 @@ PACKAGES = (
     "httpx",
     "gunicorn",
     "opentelemetry-exporter-otlp-proto-grpc",
-    # Tests that need these are skipped in the main environment: the distro changes what `opentelemetry-instrument` does
-    # by itself, and SQLAlchemy's instrumentation may be behind the SDK that is pinned there.
+    # Tests that need the distro are skipped in the main environment: it changes what `opentelemetry-instrument` does.
     "opentelemetry-distro",
     "opentelemetry-instrumentation-logging",
-    "opentelemetry-instrumentation-sqlalchemy",
-    "sqlalchemy<2.1",
 )
 
 
