@@ -189,7 +189,7 @@ class Delivery:
         While the receiver is away this only starts a probe or looks at the last one, and never waits.
         """
         spool = self._spool
-        if spool is None or self._ending or not self._replaying.acquire(blocking=False):
+        if spool is None or self._ending or self._main_thread_is_over() or not self._replaying.acquire(blocking=False):
             return 0
         try:
             return self._probe_receiver(spool) if self._away else self._replay(spool, keep_going)
@@ -229,7 +229,9 @@ class Delivery:
         deadline = self._deadline(flight)
         # A call in the background can be left when the process ends; it needs a thread of gRPC's, which must not be
         # started any more when it is ending.
-        flight.attempt = self._sender.start(flight.request, deadline, in_background=not self._ending)
+        flight.attempt = self._sender.start(
+            flight.request, deadline, in_background=not (self._ending or self._main_thread_is_over())
+        )
 
     def _accepted(self, answer: Answer) -> Outcome:
         try:
