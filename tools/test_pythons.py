@@ -17,11 +17,10 @@ PACKAGES = (
     "pytest-xdist",
     "hypothesis",
     "httpx",
-    "gunicorn",
+    "uvicorn",
     "opentelemetry-exporter-otlp-proto-grpc",
     # Tests that need the distro are skipped in the main environment: it changes what `opentelemetry-instrument` does.
     "opentelemetry-distro",
-    "opentelemetry-instrumentation-logging",
 )
 
 
@@ -55,7 +54,8 @@ def _run(version: str, interpreter: str) -> int:
     python = environment / "bin" / "python"
     if not python.exists():
         subprocess.run([interpreter, "-m", "venv", environment], check=True)  # noqa: S603 - found by ourselves
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", ROOT, *PACKAGES]
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
+    install += ["-e", f"{ROOT}[test]", *PACKAGES]
     subprocess.run(install, check=True)  # noqa: S603 - as above
     worst = 0
     for part in ("sdk", "exporter"):

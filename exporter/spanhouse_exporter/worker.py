@@ -77,11 +77,12 @@ class Worker:
         try:
             if self._thread is not None or self._stopping:
                 return
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()
             except RuntimeError:
-                # The interpreter is ending, or the machine is out of threads: spans wait, and are counted.
+                # The interpreter is ending or allows no daemon threads, or the machine is out of threads: spans wait,
+                # and are counted.
                 return
             self._thread = thread
         finally:
