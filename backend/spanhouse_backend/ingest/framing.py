@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from spanhouse_backend.errors import MalformedData
+from spanhouse_backend.store.journal import IDENTITY_BYTES
 
-IDENTITY_BYTES = 16
 MAX_RESOURCES = 65_536
 """ResourceSpans in one request. Real ones have a few; each costs a microsecond here, and millions fit into one."""
 # ExportTraceServiceRequest.resource_spans: field 1, length-delimited (opentelemetry-proto, trace_service.proto).
