@@ -11,6 +11,8 @@ from __future__ import annotations
 # has imported gRPC could not deliver its spans.
 import concurrent.futures.thread  # noqa: F401
 import math
+import sys
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 _LOOPBACK = ("localhost:", "127.", "[::1]:")
+_THREADS_END_EARLY = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 2)
+"""These start no thread once the main one has ended (later ones do until the very end); gRPC may need one for a call in
+the background, and would notice only after it had begun to send.
+"""
+_ENDING_SECONDS = 0.5
+"""For one attempt while the interpreter ends: what is not answered by then goes to the spool."""
 _LONGEST_WAIT_SECONDS = 3600.0
 """Where no limit was asked for: a call that hangs for an hour is not going to be answered."""
 _abandoned: list[Any] = []
@@ -113,14 +121,18 @@ class GrpcSender:
         token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001 - no public name exists
         try:
             call = self._connect()
-            arguments = {"timeout": _timeout(deadline), "metadata": self._settings.headers}
-            if in_background:
+            arguments: dict[str, Any] = {"timeout": _timeout(deadline), "metadata": self._settings.headers}
+            if _THREADS_END_EARLY and not threading.main_thread().is_alive():
+                arguments["timeout"] = min(arguments["timeout"], _ENDING_SECONDS)
+            elif in_background:
                 try:
                     return _InBackground(call.future(request, **arguments))
                 except RuntimeError:
-                    # The interpreter no longer starts threads, of which gRPC needs one for this; a plain call
-                    # needs none.
-                    pass
+                    # The interpreter no longer starts threads, of which gRPC needs one for this; a plain call needs
+                    # none, but a channel of its own: the one that counts on such a thread waits for it without end.
+                    self.after_fork()
+                    call = self._connect()
+                    arguments["timeout"] = min(arguments["timeout"], _ENDING_SECONDS)
             return Over(_call_and_wait(call, request, arguments))
         except Exception as error:  # noqa: BLE001 - whatever gRPC may raise on being misused is no answer
             closed = self._channel is None  # by another thread, for the process is ending
