@@ -20,7 +20,7 @@ def _ours(endpoint: str) -> tuple[float, int]:
     """(seconds, spans in the spool)"""
     with tempfile.TemporaryDirectory() as folder:
         found = measure(endpoint, "leave", "ours", SPANHOUSE_SPOOL=folder)
-        kept = sum(entry.span_count for entry in Spool(Path(folder), 1 << 30).entries())
+        kept = sum(entry.item_count for entry in Spool(Path(folder), 1 << 30).entries())
     return found["ended"] - found["at"], kept
 
 

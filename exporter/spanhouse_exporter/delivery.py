@@ -6,7 +6,6 @@ the probe, tried with growing waits. When it arrives, the rest of the spool foll
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from time import monotonic
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from spanhouse_exporter.settings import ExporterSettings
     from spanhouse_exporter.spool import Entry, Spool
 
-_logger = logging.getLogger(__name__)
-
 _FIRST_PROBE_SECONDS = 1.0
 _LOOK_SECONDS, _LAST_ATTEMPT_SECONDS = 0.2, 0.6
 _SPOOL_LOOK_SECONDS = 30.0
@@ -37,11 +34,11 @@ class Outcome(NamedTuple):
     ok: bool = False
     """The receiver has acknowledged it."""
     rejected: int = 0
-    """Spans that the receiver refused although it took the request."""
+    """Items that the receiver refused although it took the request."""
     spooled: bool = False
     """It is in the spool."""
     pushed_out: int = 0
-    """Spans of older requests that left the spool for it."""
+    """Items of older requests that left the spool for it."""
     undelivered: bool = False
     """Nobody has refused it: it can be kept for later."""
     message: str = ""
@@ -56,7 +53,7 @@ def open_spool(settings: ExporterSettings) -> Spool | None:
         return None
     from spanhouse_exporter.spool import Spool  # noqa: PLC0415 - needs what only POSIX systems have
 
-    return Spool(settings.spool_directory, settings.spool_max_bytes)
+    return Spool(settings.spool_directory, settings.spool_max_bytes, settings.signal)
 
 
 class Flight:
@@ -82,7 +79,7 @@ class Delivery:
         self._settings = settings
         self._sender = sender
         self._spool = spool
-        self._notices = Notices(_logger)
+        self._notices = Notices(settings.signal.logger)
         self._reset()
 
     def _reset(self) -> None:
@@ -165,7 +162,11 @@ class Delivery:
             if self._ending:
                 return Outcome(reason=status.SHUTDOWN)
             self._notices.warning(
-                "away", "spanhouse: %s does not answer (%s): spans are dropped", self._settings.endpoint, message
+                "away",
+                "spanhouse: %s does not answer (%s): %s are dropped",
+                self._settings.endpoint,
+                message,
+                self._settings.signal.items,
             )
             return Outcome()
         kept = self._spool.keep(request)
@@ -177,14 +178,15 @@ class Delivery:
             self._next_probe = monotonic() + self._probe_backoff.next_wait()
             self._notices.info(
                 "away",
-                "spanhouse: %s does not answer (%s): spans go to the spool until it does",
+                "spanhouse: %s does not answer (%s): %s go to the spool until it does",
                 self._settings.endpoint,
                 message,
+                self._settings.signal.items,
             )
         return Outcome(spooled=True, pushed_out=kept.pushed_out)
 
     def replay(self, keep_going: Callable[[], bool]) -> int:
-        """Sends what is in the spool while `keep_going` says so; the number of spans delivered.
+        """Sends what is in the spool while `keep_going` says so; the number of items delivered.
 
         While the receiver is away this only starts a probe or looks at the last one, and never waits.
         """
@@ -240,7 +242,8 @@ class Delivery:
             return Outcome(ok=True)
         if rejected or message:
             # OTLP, "Partial Success": taken, never retried. Without rejected spans the message is a warning to us.
-            self._notices.warning("partial", "spanhouse: the receiver rejected %d spans: %s", rejected, message)
+            items = self._settings.signal.items
+            self._notices.warning("partial", "spanhouse: the receiver rejected %d %s: %s", rejected, items, message)
         return Outcome(ok=True, rejected=rejected)
 
     def _refused(self, answer: Answer) -> Outcome:
@@ -299,14 +302,14 @@ class Delivery:
         return replayed
 
     def _settle_entry(self, entry: Entry, answer: Answer) -> int:
-        """Spans delivered."""
+        """Items delivered."""
         if answer.code == OK:
             rejected = self._accepted(answer).rejected
             self._failing = self._away = False
             self._answered = True
             self._next_look = 0.0
             entry.remove()
-            return max(0, entry.span_count - rejected)
+            return max(0, entry.item_count - rejected)
         if answer.code == INVALID:
             self._notices.warning("corrupt", "spanhouse: a spooled request was refused and set aside")
             entry.set_aside()

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from spanhouse_exporter.signals import TRACES, Signal
+
 _logger = logging.getLogger(__name__)
 
 
 class Environment:
     """One reading of a process's variables."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], signal: Signal = TRACES) -> None:
         self._environ = environ
+        self._signal = signal.name.upper()
 
     def text(self, name: str) -> str:
         """The value without the white space around it; "" when unset."""
@@ -28,8 +31,8 @@ class Environment:
         return name, self.text(name)
 
     def otlp(self, suffix: str) -> tuple[str, str]:
-        """(variable, value) of `OTEL_EXPORTER_OTLP_TRACES_<suffix>`, else of `OTEL_EXPORTER_OTLP_<suffix>`."""
-        for name in (f"OTEL_EXPORTER_OTLP_TRACES_{suffix}", f"OTEL_EXPORTER_OTLP_{suffix}"):
+        """(variable, value) of `OTEL_EXPORTER_OTLP_<SIGNAL>_<suffix>`, else of `OTEL_EXPORTER_OTLP_<suffix>`."""
+        for name in (f"OTEL_EXPORTER_OTLP_{self._signal}_{suffix}", f"OTEL_EXPORTER_OTLP_{suffix}"):
             if value := self.text(name):
                 return name, value
         return f"OTEL_EXPORTER_OTLP_{suffix}", ""

@@ -1,23 +1,23 @@
 """Encoded requests, walked without decoding them: how many spans there are, and where one ends and the next begins.
 
 Only lengths are read, at the three levels above a span. Field numbers are those of opentelemetry-proto:
-ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans, ScopeSpans.spans.
+ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans, ScopeSpans.spans, and the same for log records.
 """
 
 from spanhouse_exporter import wire
 
-_RESOURCE_SPANS, _SCOPE_SPANS, _SPANS = 1, 2, 2
+_RESOURCES, _SCOPES, _ITEMS = 1, 2, 2
 
 
-def count_spans(request: bytes) -> int:
-    """Spans in an ExportTraceServiceRequest. Raises ValueError when it is not a whole one."""
+def count_items(request: bytes) -> int:
+    """Spans or log records in an export request. Raises ValueError when it is not a whole one."""
     count = 0
-    for number, resource_spans in wire.fields(request):
-        if number != _RESOURCE_SPANS or not isinstance(resource_spans, bytes):
-            raise ValueError("not an ExportTraceServiceRequest")
-        for inner, scope_spans in wire.fields(resource_spans):
-            if inner == _SCOPE_SPANS and isinstance(scope_spans, bytes):
-                count += sum(innermost == _SPANS for innermost, _ in wire.fields(scope_spans))
+    for number, resource in wire.fields(request):
+        if number != _RESOURCES or not isinstance(resource, bytes):
+            raise ValueError("not an OTLP export request")
+        for inner, scope in wire.fields(resource):
+            if inner == _SCOPES and isinstance(scope, bytes):
+                count += sum(innermost == _ITEMS for innermost, _ in wire.fields(scope))
     return count
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from spanhouse_exporter.settings import ExporterSettings
 
-METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 _LOOPBACK = ("localhost:", "127.", "[::1]:")
 _THREADS_END_EARLY = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 2)
@@ -153,7 +152,7 @@ class GrpcSender:
                 call = self._call
                 if call is None:
                     self._channel = _open(self._settings)
-                    call = self._call = self._channel.unary_unary(METHOD)
+                    call = self._call = self._channel.unary_unary(self._settings.signal.method)
         return call
 
 

@@ -1,19 +1,20 @@
 """What the exporter may be told, read from the environment once into a frozen object.
 
-Variables are those of the OpenTelemetry specification ("OpenTelemetry Protocol Exporter" and "Batch Span
-Processor") and two of our own for the spool. A value that makes no sense costs one warning that names the variable
-and what is used instead, never an exception: configuration is no reason for a service not to start.
+Variables are those of the OpenTelemetry specification ("OpenTelemetry Protocol Exporter", "Batch Span Processor",
+"Batch LogRecord Processor") and two of our own for the spool. A value that makes no sense costs one warning that
+names the variable and what is used instead, never an exception: configuration is no reason for a service not to start.
 """
 
 import logging
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from spanhouse_exporter.environment import Environment
+from spanhouse_exporter.signals import TRACES, Signal
 
 _logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ _LEAST_LIKELY_MILLISECONDS = 100
 class ExporterSettings:
     """Everything the exporter needs to know; `from_environment` fills it."""
 
+    signal: Signal = TRACES
+    """What is exported."""
     endpoint: str = DEFAULT_ENDPOINT
     """URL (`http://`, `https://`) or gRPC target (`host:port`, `unix:...`)."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -68,11 +71,15 @@ class ExporterSettings:
     """Beyond it the oldest requests in the spool are dropped."""
 
 
-def from_environment(environ: Mapping[str, str], endpoint: str | None = None) -> ExporterSettings:
-    """Settings from `OTEL_EXPORTER_OTLP_*` (traces before generic), `OTEL_BSP_*` and `SPANHOUSE_SPOOL*`;
+def from_environment(
+    environ: Mapping[str, str], endpoint: str | None = None, signal: Signal = TRACES
+) -> ExporterSettings:
+    """Settings from `OTEL_EXPORTER_OTLP_*` (the signal's before generic ones), `OTEL_BSP_*` and `SPANHOUSE_SPOOL*`;
     `endpoint` wins over the environment.
+
+    Log records are batched by the SDK, which reads `OTEL_BLRP_*` itself, and leaves the timeout to the exporter.
     """
-    read = Environment(environ)
+    read = Environment(environ, signal)
     default = ExporterSettings()
     name, protocol = read.otlp("PROTOCOL")
     if protocol not in ("", "grpc"):
@@ -85,8 +92,9 @@ def from_environment(environ: Mapping[str, str], endpoint: str | None = None) ->
     client_key = read.file(key, "no client certificate")
     client_certificate = read.file(certificate, "no client certificate")
     has_client = client_key is not None and client_certificate is not None
-    max_queue = read.integer("OTEL_BSP_MAX_QUEUE_SIZE", 0, low=1) or None
-    return ExporterSettings(
+    directory = spool_directory(environ)
+    settings = ExporterSettings(
+        signal=signal,
         endpoint=_endpoint(("endpoint", endpoint) if endpoint else read.otlp("ENDPOINT")),
         headers=read.pairs(read.otlp("HEADERS")),
         insecure=read.flag(read.otlp("INSECURE")),
@@ -94,14 +102,20 @@ def from_environment(environ: Mapping[str, str], endpoint: str | None = None) ->
         client_key=client_key if has_client else None,
         client_certificate=client_certificate if has_client else None,
         gzip=read.choice(read.otlp("COMPRESSION"), ("none", "gzip")) == "gzip",
-        timeout_seconds=_timeout(read, default.timeout_seconds),
+        timeout_seconds=_timeout(read, signal, default.timeout_seconds),
+        self_metrics=read.flag(read.named("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED")),
+        flush_on_sigterm=read.flag(read.named("SPANHOUSE_FLUSH_ON_SIGTERM")),
+        spool_directory=None if directory is None else directory / signal.spool_folder,
+        spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
+    )
+    if signal is not TRACES:
+        return settings
+    max_queue = read.integer("OTEL_BSP_MAX_QUEUE_SIZE", 0, low=1) or None
+    return replace(
+        settings,
         schedule_delay_seconds=read.integer("OTEL_BSP_SCHEDULE_DELAY", 1000, low=1) / 1000,
         max_batch_spans=_batch_size(read, default.max_batch_spans, max_queue),
         max_queue_spans=max_queue,
-        self_metrics=read.flag(read.named("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED")),
-        flush_on_sigterm=read.flag(read.named("SPANHOUSE_FLUSH_ON_SIGTERM")),
-        spool_directory=spool_directory(environ),
-        spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
     )
 
 
@@ -155,9 +169,9 @@ def _endpoint(variable: tuple[str, str]) -> str:
     return raw
 
 
-def _timeout(read: Environment, default_seconds: float) -> float:
-    """Milliseconds in the specification, 0 for no limit; bounded by `OTEL_BSP_EXPORT_TIMEOUT` in any case."""
-    longest = read.integer("OTEL_BSP_EXPORT_TIMEOUT", 30_000, low=0) / 1000 or math.inf
+def _timeout(read: Environment, signal: Signal, default_seconds: float) -> float:
+    """Milliseconds in the specification, 0 for no limit; bounded by the batch processor's timeout in any case."""
+    longest = read.integer(f"OTEL_{signal.processor}_EXPORT_TIMEOUT", 30_000, low=0) / 1000 or math.inf
     name, raw = read.otlp("TIMEOUT")
     try:
         value = float(raw or default_seconds * 1000)

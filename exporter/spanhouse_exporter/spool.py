@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import itertools
-import logging
 import os
 import time
 from contextlib import suppress
@@ -16,12 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spanhouse_exporter import request_bytes
 from spanhouse_exporter.notices import Notices
+from spanhouse_exporter.signals import TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_logger = logging.getLogger(__name__)
+    from spanhouse_exporter.signals import Signal
 
 SUFFIX, CORRUPT = ".otlp", "corrupt"
 _BLOCK_BYTES = 4096
@@ -36,20 +36,21 @@ class Kept(NamedTuple):
 
     ok: bool
     pushed_out: int = 0
-    """Spans of older requests that were dropped to make room."""
+    """Items of older requests that were dropped to make room."""
 
 
 class Spool:
-    """One directory.
+    """One directory, of one signal.
 
     Concurrency: files are the only state that matters and the file system orders them: a rename makes one visible,
     `flock` gives it to one owner in any process or thread. The estimate of the size may be off by a few files.
     """
 
-    def __init__(self, directory: Path, max_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int, signal: Signal = TRACES) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
-        self._notices = Notices(_logger)
+        self._signal = signal
+        self._notices = Notices(signal.logger)
         self._known_bytes: int | None = None
         self._writes = 0
         self._taken: set[int] = set()
@@ -65,9 +66,10 @@ class Spool:
         except OSError as error:
             self._notices.warning(
                 "write",
-                "spanhouse: cannot write to the spool %s (%s): spans are dropped",
+                "spanhouse: cannot write to the spool %s (%s): %s are dropped",
                 self._directory,
                 error.strerror,
+                self._signal.items,
             )
             return Kept(ok=False)
         self._writes += 1
@@ -102,7 +104,7 @@ class Spool:
         try:
             descriptor = os.open(temporary, flags, 0o600)
         except FileNotFoundError:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_directory()
             descriptor = os.open(temporary, flags, 0o600)
         try:
             try:
@@ -117,6 +119,12 @@ class Spool:
             with suppress(OSError):
                 temporary.unlink()
             raise
+
+    def _make_directory(self) -> None:
+        # One after the other: `parents` gives its mode to the last one only.
+        if self._signal.spool_folder:
+            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _names(self) -> list[str]:
         """Complete requests, oldest first; what a writer has left half done is removed when it is old."""
@@ -148,7 +156,7 @@ class Spool:
                 raise FileNotFoundError(path)
             with open(descriptor, "rb", closefd=False) as file:
                 entry.request = file.read()
-            entry.span_count = request_bytes.count_spans(entry.request)
+            entry.item_count = request_bytes.count_items(entry.request)
         except OSError:
             entry.release()
             return None
@@ -158,7 +166,7 @@ class Spool:
         return entry
 
     def _make_room(self) -> int:
-        """Drops the oldest until the rest fits; the number of spans dropped."""
+        """Drops the oldest until the rest fits; the number of items dropped."""
         sizes: dict[str, int] = {}
         for name in self._names():
             with suppress(OSError):
@@ -169,12 +177,14 @@ class Spool:
                 break
             entry = self._take(name)  # not while somebody sends it
             if entry is not None:
-                dropped += entry.span_count
+                dropped += entry.item_count
                 entry.remove()
                 total -= size
         self._known_bytes = total
         if dropped:
-            self._notices.warning("full", "spanhouse: the spool %s is full: oldest spans are dropped", self._directory)
+            self._notices.warning(
+                "full", "spanhouse: the spool %s is full: oldest %s are dropped", self._directory, self._signal.items
+            )
         return dropped
 
 
@@ -186,7 +196,7 @@ class Entry:
         self._path = path
         self._descriptor = descriptor
         self.request = b""
-        self.span_count = 0
+        self.item_count = 0
 
     def remove(self) -> None:
         """Delivered, or dropped: the file goes while it is still held, so that nobody delivers it again."""

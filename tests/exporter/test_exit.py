@@ -52,7 +52,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals | None = None) ->
 def kept(receiver, tmp_path) -> int:
     """Spans that arrived, each once, and spans in the spool."""
     assert len({span.span_id for span in receiver.spans}) == len(receiver.spans)
-    return len(receiver.spans) + sum(entry.span_count for entry in Spool(tmp_path / "spool", 1 << 30).entries())
+    return len(receiver.spans) + sum(entry.item_count for entry in Spool(tmp_path / "spool", 1 << 30).entries())
 
 
 @pytest.mark.parametrize("leave", ["raise SystemExit(3)", "raise KeyboardInterrupt", "raise RuntimeError('x')"])
@@ -197,7 +197,7 @@ def test_the_sdks_batch_processor_at_exit(tmp_path):
         code, out, err = end(start(script, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path))
     assert (code, err) == (0, "")
     assert time.time() - float(out) < 8  # its timeout alone is ten
-    assert sum(entry.span_count for entry in Spool(tmp_path / "spool", 1 << 30).entries()) == 2000
+    assert sum(entry.item_count for entry in Spool(tmp_path / "spool", 1 << 30).entries()) == 2000
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

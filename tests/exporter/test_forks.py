@@ -136,7 +136,7 @@ def test_fork_during_a_request(tmp_path, support):
         # Sent by the child and spooled all the same, when the answer did not reach it, is the same bytes twice: a
         # receiver that knows repeated requests stores them once.
         requests = {*receiver.raw, *(entry.request for entry in Spool(tmp_path / "spool", 1 << 30).entries())}
-        assert sum(request_bytes.count_spans(request) for request in requests) == 1800
+        assert sum(request_bytes.count_items(request) for request in requests) == 1800
 
 
 def test_grandchildren(tmp_path):

@@ -17,8 +17,9 @@ from otlp_receiver import Receiver, receiving
 
 from spanhouse_exporter.delivery import Delivery
 from spanhouse_exporter.notices import Notices
-from spanhouse_exporter.sender import METHOD, GrpcSender
+from spanhouse_exporter.sender import GrpcSender
 from spanhouse_exporter.settings import ExporterSettings
+from spanhouse_exporter.signals import TRACES
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pipelines import certificates, ids, pipeline_to, span
@@ -205,7 +206,7 @@ def test_headers_compression_and_user_agent():
 def receiving_with_tls(found: dict[str, bytes], *, mutual: bool):
     receiver = Receiver(lambda _request, _context: b"")
     handler = grpc.unary_unary_rpc_method_handler(receiver.handle)
-    service, _, name = METHOD[1:].rpartition("/")
+    service, _, name = TRACES.method[1:].rpartition("/")
     with futures.ThreadPoolExecutor(2) as threads:
         server = grpc.server(threads)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
@@ -270,7 +271,7 @@ def test_a_server_that_restarts_is_found_again():
     thread.start()
     time.sleep(0.5)
     handled = []
-    service, _, name = METHOD[1:].rpartition("/")
+    service, _, name = TRACES.method[1:].rpartition("/")
     handler = grpc.unary_unary_rpc_method_handler(lambda request, _context: handled.append(request) or b"")
     with futures.ThreadPoolExecutor(2) as threads:
         server = grpc.server(threads)

@@ -147,7 +147,7 @@ def ask(folder: Path, requests: int) -> int:
 
 def settled(folder: Path, receiver) -> None:
     """Everything made has been delivered, once, or is safe in the spool."""
-    spooled = sum(entry.span_count for entry in Spool(folder / "spool", 1 << 30).entries())
+    spooled = sum(entry.item_count for entry in Spool(folder / "spool", 1 << 30).entries())
     total = made(folder, "handled") + made(folder, "at_import")
     assert len(receiver.spans) + spooled == total, (folder / "log").read_text()
     assert len({span.span_id for span in receiver.spans}) == len(receiver.spans)

@@ -258,4 +258,4 @@ def test_a_script_without_a_server_leaves_its_spans_in_the_spool(tmp_path, dead_
     )
     assert time.time() - float(done.stdout) < 5  # generous: the budget is held by a benchmark
     assert done.stderr == ""
-    assert sum(entry.span_count for entry in Spool(tmp_path, 1 << 30).entries()) == 2048
+    assert sum(entry.item_count for entry in Spool(tmp_path, 1 << 30).entries()) == 2048
