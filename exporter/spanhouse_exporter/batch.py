@@ -23,7 +23,7 @@ class ResourceIntake(Intake):
 
     def __init__(self, pipeline: Pipeline, scope: bytes, resource: bytes) -> None:
         super().__init__(pipeline, scope)
-        self.resource = resource
+        self.resource: bytes = resource
         """Encoded resource, from `envelope.resource_fields`."""
 
 
@@ -45,7 +45,7 @@ class Batch:
 
     def __init__(self, chunks: list[Chunk]) -> None:
         self.chunks = chunks
-        self.span_count = sum(chunk.span_count for chunk in chunks)
+        self.span_count: int = sum(chunk.span_count for chunk in chunks)
         self._request = b""
 
     def request(self, own_resource: Callable[[], bytes]) -> bytes:

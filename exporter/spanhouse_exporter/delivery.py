@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from spanhouse_exporter import envelope, status
 from spanhouse_exporter.notices import Notices
-from spanhouse_exporter.retry import INVALID, OK, Answer, Backoff
+from spanhouse_exporter.retry import INVALID, OK, UNUSABLE, Answer, Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from spanhouse_exporter.sender import Attempt, Sender
     from spanhouse_exporter.settings import ExporterSettings
@@ -64,7 +65,7 @@ class Flight:
         self.give_up = give_up
         self.hurried = False
         self.attempt: Attempt | None = None
-        self.backoff = Backoff()
+        self.backoff: Backoff = Backoff()
 
 
 class Delivery:
@@ -88,6 +89,7 @@ class Delivery:
         self._send_until = math.inf
         self._failing = False
         self._away = False
+        self._unusable = False
         self._next_probe = 0.0
         self._probe_backoff = Backoff(_FIRST_PROBE_SECONDS)
         self._answered = False
@@ -100,6 +102,13 @@ class Delivery:
     def away(self) -> bool:
         """The receiver does not answer, and requests go to the spool."""
         return self._away
+
+    def with_pushed_out(self, dropped: Mapping[str, int]) -> dict[str, int]:
+        """What has occurred of `dropped`, and the items of set-aside requests that made room for others."""
+        found = Counter(dropped)
+        if self._spool is not None:
+            found[status.SPOOL_FULL] += self._spool.pushed_out_aside
+        return dict(+found)
 
     def after_fork(self) -> None:
         """In the child: nothing is on its way."""
@@ -130,7 +139,7 @@ class Delivery:
     def begin(self, request: bytes, timeout_seconds: float = math.inf) -> Flight:
         """Sends; `finish` must follow."""
         flight = Flight(request, monotonic() + min(timeout_seconds, self._settings.timeout_seconds))
-        if not self._away and not (self._ending and self._failing):
+        if not (self._away or self._unusable or (self._ending and self._failing)):
             self._attempt(flight)
         return flight
 
@@ -146,6 +155,9 @@ class Delivery:
                 self._answered = True
                 return self._accepted(answer)
             message = f"{answer.code} {answer.message}".strip()
+            if answer.code == UNUSABLE:
+                self._give_up_for_good(answer)
+                break
             if not answer.retryable:
                 return self._refused(answer)
             self._failing = True
@@ -159,6 +171,8 @@ class Delivery:
     def keep(self, request: bytes, message: str = "") -> Outcome:
         """Into the spool; `message` says why."""
         if self._spool is None:
+            if self._unusable:
+                return Outcome()
             if self._ending:
                 return Outcome(reason=status.SHUTDOWN)
             self._notices.warning(
@@ -172,7 +186,7 @@ class Delivery:
         kept = self._spool.keep(request)
         if not kept.ok:
             return Outcome(reason=status.SPOOL_FAILED)
-        if not self._away and not self._ending:
+        if not (self._away or self._unusable or self._ending):
             self._away = True
             self._probe_backoff = Backoff(_FIRST_PROBE_SECONDS)
             self._next_probe = monotonic() + self._probe_backoff.next_wait()
@@ -191,7 +205,9 @@ class Delivery:
         While the receiver is away this only starts a probe or looks at the last one, and never waits.
         """
         spool = self._spool
-        if spool is None or self._ending or self._main_thread_is_over() or not self._replaying.acquire(blocking=False):
+        if spool is None or self._unusable or self._ending or self._main_thread_is_over():
+            return 0
+        if not self._replaying.acquire(blocking=False):
             return 0
         try:
             return self._probe_receiver(spool) if self._away else self._replay(spool, keep_going)
@@ -245,6 +261,18 @@ class Delivery:
             items = self._settings.signal.items
             self._notices.warning("partial", "spanhouse: the receiver rejected %d %s: %s", rejected, items, message)
         return Outcome(ok=True, rejected=rejected)
+
+    def _give_up_for_good(self, answer: Answer) -> None:
+        """No attempt at anything can succeed in this process: that is said once, and no further one is made."""
+        if self._unusable:
+            return
+        self._unusable = True
+        self._settings.signal.logger.warning(
+            "spanhouse: gRPC cannot be used in this process (%s): %s %s; reinstall grpcio to export",
+            answer.message,
+            self._settings.signal.items,
+            "are dropped" if self._spool is None else "go to the spool",
+        )
 
     def _refused(self, answer: Answer) -> Outcome:
         self._answered = True

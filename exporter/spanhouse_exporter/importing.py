@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 5.0
 
-importing = threading.RLock()
+importing: threading.RLock = threading.RLock()
 """Held by the worker while it imports, and by a thread from before until after it forks.
 
 Concurrency: reentrant, so that the thread that forks releases in parent and child what it took itself.

@@ -40,12 +40,12 @@ class Intake:
 
     def __init__(self, pipeline: Pipeline, scope: bytes) -> None:
         self._pipeline = pipeline
-        self.scope = scope
+        self.scope: bytes = scope
         """Encoded scope, from `envelope.scope_fields`."""
         self.spans: list[bytes] = []
         """Encoded spans, newest last. Captured calls append here themselves, then compare with `threshold`.
         """
-        self.threshold = PARKED
+        self.threshold: int = PARKED
         """`carry` is due when `spans` is this long."""
         self._lock = threading.Lock()
 

@@ -168,7 +168,7 @@ class Pipeline:
             return status.ExporterStatus(
                 queued=self._accepted - self._settled + waiting,
                 exported=self._exported,
-                dropped=MappingProxyType(dict(+self._dropped)),
+                dropped=MappingProxyType(self._delivery.with_pushed_out(self._dropped)),
                 requests=self._requests,
                 failed_requests=self._failed_requests,
                 spooled=self._spooled,

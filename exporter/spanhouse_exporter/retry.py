@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 OK = "OK"
 INVALID = "INVALID_ARGUMENT"
+UNUSABLE = "UNUSABLE"
+"""No status of gRPC's: gRPC itself cannot be used in this process, and will not be later."""
 _RETRYABLE = frozenset(("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"))
 _FIRST_CEILING_SECONDS, _HIGHEST_CEILING_SECONDS = 0.2, 30.0
 _LEAST_SECONDS = 0.02
@@ -21,7 +23,7 @@ class Answer(NamedTuple):
     """How one attempt ended."""
 
     code: str
-    """The name of a gRPC status code."""
+    """The name of a gRPC status code, or `UNUSABLE`."""
     response: bytes = b""
     message: str = ""
     """The receiver's words; for the log."""

@@ -13,13 +13,14 @@ import concurrent.futures.thread  # noqa: F401
 import math
 import sys
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import context as otel_context
 
 from spanhouse_exporter.importing import importing
-from spanhouse_exporter.retry import OK, Answer
+from spanhouse_exporter.retry import OK, UNUSABLE, Answer
 from spanhouse_exporter.settings import target_of
 from spanhouse_exporter.status_details import TRAILER, retry_delay
 
@@ -112,14 +113,18 @@ class GrpcSender:
 
     def warm_up(self) -> None:
         """Imports gRPC and prepares the channel."""
-        self._connect()
+        with suppress(Exception):  # the first attempt will say it
+            self._connect()
 
     def start(self, request: bytes, deadline: float, *, in_background: bool) -> Attempt:
         """One attempt."""
         # Instrumentation of gRPC itself must not trace our own requests.
         token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: SLF001 - no public name exists
         try:
-            call = self._connect()
+            try:
+                call = self._connect()
+            except Exception as error:  # noqa: BLE001 - no gRPC, or one that does not load: no attempt can end otherwise
+                return Over(Answer(UNUSABLE, message=repr(error)))
             arguments: dict[str, Any] = {"timeout": _timeout(deadline), "metadata": self._settings.headers}
             if _THREADS_END_EARLY and not threading.main_thread().is_alive():
                 arguments["timeout"] = min(arguments["timeout"], _ENDING_SECONDS)

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -121,12 +122,18 @@ def from_environment(
 
 def spool_directory(environ: Mapping[str, str]) -> Path | None:
     """`SPANHOUSE_SPOOL` ("off" is None), else spanhouse/spool in the user's data directory (XDG Base Directory)."""
-    if os.name != "posix":  # elsewhere files are not locked as the contract says
-        return None
     read = Environment(environ)
     chosen = read.text("SPANHOUSE_SPOOL")
+    if chosen.lower() == "off":
+        return None
+    if find_spec("fcntl") is None:  # Windows: a file cannot be locked, and removed while it is, as the contract asks
+        if chosen:
+            _logger.warning("SPANHOUSE_SPOOL=%r: this system has no flock: using no spool", chosen)
+        else:
+            _logger.info("spanhouse: this system has no flock, so no spool: what cannot be delivered is dropped")
+        return None
     if chosen:
-        return None if chosen.lower() == "off" else Path(chosen).absolute()
+        return Path(chosen).absolute()
     data = read.text("XDG_DATA_HOME")
     if not os.path.isabs(data):  # noqa: PTH117 - the specification: a relative path is to be ignored
         home = read.text("HOME") or os.path.expanduser("~")  # noqa: PTH111 - does not raise where there is no home

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from spanhouse_exporter.settings import ExporterSettings
+
 _SHUTDOWN_MILLIS = 1_000
 _REPLAY_SECONDS = 1.0
 """The longest that one export stays to deliver what is in the spool."""
@@ -40,7 +42,8 @@ class SpanhouseExporter(SpanExporter):
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
-        self.settings = settings = from_environment(os.environ, endpoint)
+        settings = from_environment(os.environ, endpoint)
+        self.settings: ExporterSettings = settings
         """Read once, when it is made."""
         self._encoder = ReadableEncoder()
         self._delivery = Delivery(settings, GrpcSender(settings), open_spool(settings))
@@ -100,7 +103,7 @@ class SpanhouseExporter(SpanExporter):
         with self._idle:
             return status.ExporterStatus(
                 exported=self._exported,
-                dropped=MappingProxyType(dict(self._dropped)),
+                dropped=MappingProxyType(self._delivery.with_pushed_out(self._dropped)),
                 requests=self._requests,
                 failed_requests=self._failed_requests,
                 spooled=self._spooled,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from spanhouse_exporter.signals import Signal
 
 SUFFIX, CORRUPT = ".otlp", "corrupt"
+_MOST_ASIDE_FILES, _ASIDE_SHARE = 100, 4
+"""What is set aside for a person to look at is bounded too: by files, and by this part of the spool's bytes."""
 _BLOCK_BYTES = 4096
 _STALE_SECONDS = 3600.0
 _WRITES_BETWEEN_COUNTS = 64
@@ -54,6 +56,8 @@ class Spool:
         self._known_bytes: int | None = None
         self._writes = 0
         self._taken: set[int] = set()
+        self.pushed_out_aside: int = 0
+        """Items of set-aside requests that this process removed to make room for newer ones."""
 
     def keep(self, request: bytes) -> Kept:
         """Writes one request; older ones make room where there is none."""
@@ -96,6 +100,25 @@ class Spool:
             with suppress(OSError):
                 os.close(descriptor)
         self._taken.clear()
+        self.pushed_out_aside = 0
+
+    def make_room_aside(self) -> None:
+        """Drops the oldest of what was set aside until the rest is within its bounds."""
+        folder = self._directory / CORRUPT
+        paths = [folder / name for name in sorted(_listed(folder))]
+        sizes = {path: _on_disk(size) for path in paths if (size := _size(path)) is not None}
+        total, files, dropped = sum(sizes.values()), len(sizes), 0
+        for path, size in sizes.items():
+            if files <= _MOST_ASIDE_FILES and total <= self._max_bytes // _ASIDE_SHARE:
+                break
+            items = _items_in(path)
+            with suppress(OSError):  # somebody else has removed it, and counted it
+                path.unlink()
+                dropped += items
+            files, total = files - 1, total - size
+        if dropped:
+            self.pushed_out_aside += dropped
+            self._notices.warning("aside", "spanhouse: %s is full: oldest requests are removed", folder)
 
     def _write(self, request: bytes) -> None:
         name = f"{time.time_ns():020d}-{os.getpid()}-{next(_sequence):06d}{SUFFIX}"
@@ -128,10 +151,7 @@ class Spool:
 
     def _names(self) -> list[str]:
         """Complete requests, oldest first; what a writer has left half done is removed when it is old."""
-        try:
-            found = os.listdir(self._directory)  # noqa: PTH208 - names alone, of what may be many
-        except OSError:
-            return []
+        found = _listed(self._directory)
         for name in found:
             if name.startswith(".") and name.endswith(".tmp"):
                 with suppress(OSError):
@@ -169,8 +189,9 @@ class Spool:
         """Drops the oldest until the rest fits; the number of items dropped."""
         sizes: dict[str, int] = {}
         for name in self._names():
-            with suppress(OSError):
-                sizes[name] = _on_disk((self._directory / name).stat().st_size)
+            if (size_of := _size(self._directory / name)) is not None:
+                sizes[name] = _on_disk(size_of)
+        self.make_room_aside()  # others set aside too, and look only at their own
         total, dropped = sum(sizes.values()), 0
         for name, size in sizes.items():
             if total <= self._max_bytes:
@@ -211,6 +232,7 @@ class Entry:
             corrupt.mkdir(mode=0o700, exist_ok=True)
             self._path.rename(corrupt / self._path.name)
         self.release()
+        self._spool.make_room_aside()
 
     def release(self) -> None:
         """Leaves it for later, or for others."""
@@ -218,6 +240,28 @@ class Entry:
             self._spool._taken.discard(self._descriptor)  # noqa: SLF001
             with suppress(OSError):
                 os.close(self._descriptor)
+
+
+def _listed(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)  # noqa: PTH208 - names alone, of what may be many
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _items_in(path: Path) -> int:
+    """At least one: what cannot be read any more was a request once."""
+    try:
+        return max(1, request_bytes.count_items(path.read_bytes()))
+    except (OSError, ValueError):
+        return 1
 
 
 def _on_disk(size: int) -> int:

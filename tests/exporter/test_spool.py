@@ -74,6 +74,48 @@ def test_what_is_no_request_is_set_aside(tmp_path):
     assert len(files(tmp_path / "corrupt")) == 2
 
 
+@pytest.mark.parametrize(("max_bytes", "left"), [(1 << 30, 100), (1 << 20, 64)])
+def test_what_is_set_aside_is_bounded(tmp_path, caplog, max_bytes, left):
+    """By files, and by a quarter of the spool's bytes: the oldest are dropped, and their spans counted."""
+    spool = Spool(tmp_path, max_bytes)
+    for number in range(105):
+        assert spool.keep(some(f"s{number}", 3)).ok
+    names = files(tmp_path)
+    for entry in spool.entries():
+        entry.set_aside()
+    assert files(tmp_path / "corrupt") == names[-left:]
+    assert spool.pushed_out_aside == 3 * (105 - left)
+    assert len(caplog.records) == 1
+    (tmp_path / "corrupt" / names[-1]).write_bytes(b"what is not a request counts as one span")
+    assert Spool(tmp_path, 0).make_room_aside() is None
+    assert files(tmp_path / "corrupt") == []
+
+
+def test_what_is_pushed_out_of_what_is_set_aside_is_counted(tmp_path):
+    """As spans that left the spool for newer ones, in the status of the exporter that did it."""
+    spool = Spool(tmp_path, 1 << 20)
+    for number in range(3):
+        spool.keep(some(f"refused{number}", 2))
+
+    def respond(raw, context):
+        if b"refused" in raw:
+            import grpc  # noqa: PLC0415
+
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no")
+        return b""
+
+    room_for_one = {"spool_directory": tmp_path, "spool_max_bytes": 4 * 4096}
+    with receiving(respond) as receiver, pipeline_to(receiver.endpoint, **room_for_one) as (pipeline, intake):
+        intake.put(span(1))
+        give_up = time.monotonic() + 20
+        while files(tmp_path):
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+        assert pipeline.flush(20)
+    assert dict(pipeline.status().dropped) == {"spool_full": 4}
+    assert len(files(tmp_path / "corrupt")) == 1
+
+
 def drain(directory: str, out) -> None:
     """A process that takes whatever it can get."""
     spool = Spool(Path(directory), 1 << 30)
