@@ -6,7 +6,6 @@ full queue costs what its bytes cost, and gives the host's garbage collector not
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ CHUNK_BYTES = 256 * 1024
 """A chunk is cut before it grows past this, so that any few of them fit a request."""
 LARGE_SPAN_BYTES = 8 * 1024
 """A span this large is carried over at once: 512 of them would be too much to leave uncounted."""
-_HARD_LIMIT_SPANS = 16 * CHUNK_SPANS
-_LONGEST_WAIT_SECONDS = 0.1
-_LONGEST_FLUSH_WAIT_SECONDS = 0.5
 
 PARKED = 1
 """Threshold while the worker sleeps for good: the very next span wakes it."""
@@ -31,12 +27,14 @@ PARKED = 1
 class Intake:
     """Finished spans of one instrumentation scope.
 
-    Concurrency: any thread appends, which is atomic, and only the holder of `_lock` removes, always from the
-    front and never more than it counted, so no span is lost or taken twice. A caller who finds the lock
-    taken leaves the work to its holder, and waits for it, shortly, only when thousands have gathered.
+    Concurrency: any thread appends, which is atomic. Carrying takes two steps, `carry` from `spans` to `pieces` and the
+    pipeline's `accept` from there into its queue, each under the pipeline's lock and each done once whoever comes. In
+    both, nothing is called while the lock is held, and CPython runs the handlers of signals between calls only: a
+    handler may raise, flush, or wait for threads that make spans. Whoever is interrupted between the steps leaves
+    a piece behind, held by nobody, that the next one to carry hands over.
     """
 
-    __slots__ = ("_lock", "_pipeline", "scope", "spans", "threshold")
+    __slots__ = ("_pipeline", "pieces", "scope", "spans", "threshold")
 
     def __init__(self, pipeline: Pipeline, scope: bytes) -> None:
         self._pipeline = pipeline
@@ -45,9 +43,15 @@ class Intake:
         self.spans: list[bytes] = []
         """Encoded spans, newest last. Captured calls append here themselves, then compare with `threshold`.
         """
+        self.pieces: list[list[bytes]] = []
+        """On their way from here to the pipeline, oldest first."""
         self.threshold: int = PARKED
         """`carry` is due when `spans` is this long."""
-        self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """Spans that the pipeline does not know of yet."""
+        return len(self.spans) + sum(map(len, self.pieces))
 
     def put(self, span: bytes) -> None:
         """Takes one encoded span; never blocks, never raises."""
@@ -56,47 +60,33 @@ class Intake:
         if len(spans) >= self.threshold or len(span) > LARGE_SPAN_BYTES:
             self.carry()
 
-    def carry(self, *, wait: bool = False) -> None:
-        """Moves what waits here to the pipeline; `wait` only off the caller's path (worker, flush)."""
-        # Never without an end: the holder may be this very thread, interrupted by a signal whose handler flushes.
-        if not self._lock.acquire(timeout=_LONGEST_FLUSH_WAIT_SECONDS if wait else 0):
-            # Somebody is carrying. Only when thousands have gathered meanwhile is it worth a wait, which also gives
-            # the interpreter lock to that somebody.
-            if len(self.spans) <= _HARD_LIMIT_SPANS:
-                return
-            if not self._lock.acquire(timeout=_LONGEST_WAIT_SECONDS):
-                self._shed()
-                return
-        try:
-            count = len(self.spans)
-            taken = self.spans[:count]
-            del self.spans[:count]
-            if taken:
-                # Still under the lock: a flush that finds this intake empty must find its spans in the
-                # pipeline.
-                self._hand_over(taken)
-        finally:
-            self._lock.release()
+    def carry(self) -> None:
+        """Moves what waits here to the pipeline; when it returns, all spans finished before are there."""
+        spans, pieces, lock, most = self.spans, self.pieces, self._pipeline.lock, self._pipeline.chunk_spans
+        for _ in range(len(spans) // most + 1):
+            with lock:  # no calls: see above
+                if spans:
+                    pieces += [spans[:most]]
+                    del spans[:most]
+        while pieces:
+            self._hand_over()
 
     def clear(self) -> None:
-        """After a fork: what waits belongs to the parent, and the lock may be held by a thread that is gone."""
-        self._lock = threading.Lock()
+        """After a fork: what waits belongs to the parent."""
         self.spans.clear()
+        self.pieces.clear()
         self.threshold = PARKED
 
-    def _hand_over(self, spans: list[bytes]) -> None:
-        chunk = b"".join(spans)
-        if len(spans) > 1 and (len(spans) > CHUNK_SPANS or len(chunk) > CHUNK_BYTES):
-            middle = len(spans) // 2
-            self._hand_over(spans[:middle])
-            self._hand_over(spans[middle:])
-        else:
-            self._pipeline.accept(self, chunk, len(spans))
-
-    def _shed(self) -> None:
-        """Takes the newest span back: the thread that should carry has not run for thousands of calls."""
-        try:
-            self.spans.pop()
-        except IndexError:
-            return
-        self._pipeline.count_overflow()
+    def _hand_over(self) -> None:
+        """The oldest piece; nothing when another thread has just done that."""
+        pieces = self.pieces
+        for piece in pieces[:1]:
+            chunk = b"".join(piece)
+            middle = len(piece) // 2
+            if middle and len(chunk) > CHUNK_BYTES:
+                halves = [piece[:middle], piece[middle:]]
+                with self._pipeline.lock:  # no calls: see above
+                    if pieces and pieces[0] is piece:
+                        pieces[:1] = halves
+            else:
+                self._pipeline.accept(self, piece, chunk)

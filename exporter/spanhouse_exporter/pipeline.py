@@ -11,13 +11,13 @@ import logging
 import os
 import threading
 import weakref
-from collections import Counter, deque
+from collections import defaultdict, deque
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from spanhouse_exporter import process_end, status
-from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake, split
+from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake
 from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
 from spanhouse_exporter.intake import CHUNK_SPANS, PARKED, Intake
 from spanhouse_exporter.worker import Worker
@@ -38,10 +38,10 @@ _SPOOL_SHARE, _MOST_SPOOL_SECONDS = 0.3, 1.0
 class Pipeline:
     """The way from finished spans to the receiver.
 
-    Concurrency: `_lock` guards the queue and all counters and is held for a few instructions, never while
-    encoding, sending or logging; it is reentrant for the sake of signal handlers. A batch is in `_open` until
-    somebody claims it, and only the claimant settles it. Waiting for progress (`flush`) uses a condition on that
-    lock, signalled whenever spans are settled.
+    Concurrency: `lock` guards the queue and all counters and is held for a few instructions, never while
+    encoding, sending or logging; a thread that makes spans calls nothing while it holds it (see `Intake`). A batch is
+    in `_open` until somebody claims it, and only the claimant settles it. Waiting for progress (`flush`) uses a
+    condition on that lock, signalled whenever spans are settled.
     """
 
     def __init__(self, settings: ExporterSettings, resource: Callable[[], bytes], sender: Sender) -> None:
@@ -49,7 +49,7 @@ class Pipeline:
         self._resource = resource
         self._delivery = Delivery(settings, sender, open_spool(settings))
         # A chunk must fit a request and the queue, whatever they were set to.
-        self._chunk_spans = min(CHUNK_SPANS, settings.max_batch_spans, settings.max_queue_spans or CHUNK_SPANS)
+        self.chunk_spans: int = min(CHUNK_SPANS, settings.max_batch_spans, settings.max_queue_spans or CHUNK_SPANS)
         self._intakes: list[Intake] = []
         self._on_tick: list[Callable[[], None]] = []
         self._shut_down = False
@@ -66,15 +66,15 @@ class Pipeline:
             process_end.deliver_on_sigterm(_shut_all_down)
 
     def _reset(self) -> None:
-        self._lock = threading.RLock()
-        self._settled_some = threading.Condition(self._lock)
+        self.lock: threading.RLock = threading.RLock()
+        self._settled_some = threading.Condition(self.lock)
         self._queue: deque[Chunk] = deque()
         self._open: set[Batch] = set()
         self._queued_bytes = self._queued_spans = 0
         self._accepted = self._settled = 0
         self._exported = self._spooled = self._replayed = 0
         self._requests = self._failed_requests = 0
-        self._dropped: Counter[str] = Counter()
+        self._dropped: defaultdict[str, int] = defaultdict(int)
         self._ends_with_process = False
 
     def intake(self, scope: bytes, resource: bytes | None = None) -> Intake:
@@ -89,43 +89,52 @@ class Pipeline:
         """Runs `callback` on the worker before each round of sending: work kept off the callers' path."""
         self._on_tick.append(callback)
 
-    def accept(self, intake: Intake, spans: bytes, count: int) -> None:
-        """Takes a chunk from an intake, or drops and counts it when the queue is full."""
+    def accept(self, intake: Intake, piece: list[bytes], spans: bytes) -> None:
+        """Moves a piece of an intake, joined to `spans`, into the queue, or drops and counts it when that is full.
+        Nothing happens when another thread has done so.
+        """
+        settings, pieces, count = self._settings, intake.pieces, len(piece)
         chunk = Chunk(intake, spans, count)
-        if count > self._chunk_spans:  # many threads at once overshoot
-            for piece in split(chunk, self._chunk_spans):
-                self.accept(*piece)
-            return
-        settings = self._settings
-        with self._lock:
-            self._accepted += count
-            refusal = self._refusal(chunk)
-            if refusal:
-                self._drop(refusal, count)
+        size, most_spans = chunk.size, settings.max_queue_spans
+        too_large = len(spans) > settings.max_request_bytes  # one span: chunks of several are cut long before
+        due = False
+        with self.lock:  # no calls: see Intake
+            if not pieces or pieces[0] is not piece:
                 return
-            self._queue.append(chunk)
-            self._queued_bytes += chunk.size
-            self._queued_spans += count
-            due = self._queued_bytes >= settings.max_batch_bytes // 2 or self._queued_spans >= settings.max_batch_spans
+            del pieces[:1]
+            if self._shut_down:
+                self._dropped[status.SHUTDOWN] += count
+            elif too_large:
+                self._dropped[status.TOO_LARGE] += count
+            elif self._queued_bytes + size > settings.max_queue_bytes or (
+                most_spans is not None and self._queue and self._queued_spans + count > most_spans
+            ):
+                self._dropped[status.QUEUE_FULL] += count
+            else:
+                self._accepted += count
+                self._queue += (chunk,)
+                self._queued_bytes += size
+                self._queued_spans += count
+                due = (
+                    self._queued_bytes >= settings.max_batch_bytes // 2
+                    or self._queued_spans >= settings.max_batch_spans
+                )
         if intake.threshold == PARKED:
             self._unpark()
         elif due:
             self._worker.hurry()
 
-    def count_overflow(self) -> None:
-        """One span was shed before it reached the queue."""
-        self._drop_early(status.QUEUE_FULL)
-
     def count_broken(self) -> None:
         """One span could not be encoded."""
-        self._drop_early(status.ENCODING_FAILED)
+        with self.lock:
+            self._dropped[status.ENCODING_FAILED] += 1
 
     def flush(self, timeout_seconds: float) -> bool:
         """Waits until every span finished before this call is settled; False when time ran out first."""
         give_up = monotonic() + timeout_seconds
         for intake in list(self._intakes):
-            intake.carry(wait=True)
-        with self._lock:
+            intake.carry()
+        with self.lock:
             goal = self._accepted
             if self._settled >= goal:
                 return True
@@ -140,12 +149,12 @@ class Pipeline:
         give_up = monotonic() + timeout_seconds
         send_until = give_up - min(_SPOOL_SHARE * timeout_seconds, _MOST_SPOOL_SECONDS)
         self._delivery.end(send_until)
-        with self._lock:
+        with self.lock:
             lost_before = self._given_up()
         in_time = self._worker.running and self.flush(send_until - monotonic())
         for intake in list(self._intakes):
-            intake.carry(wait=True)
-        with self._lock:
+            intake.carry()
+        with self.lock:
             self._shut_down = True
             lost = self._given_up() - lost_before
             left = list(self._open)
@@ -163,21 +172,25 @@ class Pipeline:
 
     def status(self) -> status.ExporterStatus:
         """Counts as of now."""
-        waiting = sum(len(intake.spans) for intake in self._intakes)
-        with self._lock:
-            return status.ExporterStatus(
-                queued=self._accepted - self._settled + waiting,
-                exported=self._exported,
-                dropped=MappingProxyType(self._delivery.with_pushed_out(self._dropped)),
-                requests=self._requests,
-                failed_requests=self._failed_requests,
-                spooled=self._spooled,
-                replayed=self._replayed,
-            )
+        waiting = sum(intake.waiting for intake in list(self._intakes))
+        with self.lock:  # no calls: see Intake
+            dropped = {**self._dropped}
+            queued = self._accepted - self._settled + waiting
+            exported, spooled, replayed = self._exported, self._spooled, self._replayed
+            requests, failed_requests = self._requests, self._failed_requests
+        return status.ExporterStatus(
+            queued=queued,
+            exported=exported,
+            dropped=MappingProxyType(self._delivery.with_pushed_out(dropped)),
+            requests=requests,
+            failed_requests=failed_requests,
+            spooled=spooled,
+            replayed=replayed,
+        )
 
     def in_flight(self) -> int:
         """Spans handed to the sender and not yet settled."""
-        with self._lock:
+        with self.lock:
             return sum(batch.span_count for batch in self._open)
 
     def after_fork(self) -> None:
@@ -188,28 +201,10 @@ class Pipeline:
         self._worker.after_fork()
         self._delivery.after_fork()
 
-    def _refusal(self, chunk: Chunk) -> str:
-        """With the lock held: why `chunk` cannot be taken; "" when it can."""
-        most_spans = self._settings.max_queue_spans
-        if self._shut_down:
-            return status.SHUTDOWN
-        if len(chunk.spans) > self._settings.max_request_bytes:  # one span: chunks of several are cut long before
-            return status.TOO_LARGE
-        if self._queued_bytes + chunk.size > self._settings.max_queue_bytes:
-            return status.QUEUE_FULL
-        if most_spans is not None and self._queue and self._queued_spans + chunk.span_count > most_spans:
-            return status.QUEUE_FULL
-        return ""
-
     def _drop(self, reason: str, count: int) -> None:
         """With the lock held."""
         self._dropped[reason] += count
         self._settle(count)
-
-    def _drop_early(self, reason: str) -> None:
-        with self._lock:
-            self._accepted += 1
-            self._drop(reason, 1)
 
     def _given_up(self) -> int:
         """With the lock held: spans that nobody has refused, lost all the same."""
@@ -225,7 +220,7 @@ class Pipeline:
             self._ends_with_process = True
             process_end.before_exit(self)
         for intake in list(self._intakes):
-            intake.threshold = self._chunk_spans
+            intake.threshold = self.chunk_spans
         self._worker.unpark()
 
     def _park(self) -> bool:
@@ -236,7 +231,7 @@ class Pipeline:
         """
         for intake in list(self._intakes):
             intake.threshold = PARKED
-        return not self._queue and not any(intake.spans for intake in list(self._intakes))
+        return not self._queue and not any(intake.waiting for intake in list(self._intakes))
 
     def _warm_up(self) -> None:
         self._delivery.warm_up()
@@ -247,7 +242,7 @@ class Pipeline:
         for callback in self._on_tick:
             callback()
         for intake in list(self._intakes):
-            intake.carry(wait=True)
+            intake.carry()
         busy = False
         sent: deque[tuple[Batch, Flight]] = deque()
         while True:
@@ -259,14 +254,14 @@ class Pipeline:
             self._finish(*sent.popleft())
         replayed = self._delivery.replay(lambda: not self._queue)
         if replayed:
-            with self._lock:
+            with self.lock:
                 self._replayed += replayed
         return busy or self._delivery.away
 
     def _next_batch(self) -> Batch | None:
         chunks: list[Chunk] = []
         size = spans = 0
-        with self._lock:
+        with self.lock:
             while self._queue:
                 chunk = self._queue[0]
                 over_bytes = size + len(chunk.spans) > self._settings.max_batch_bytes
@@ -287,13 +282,13 @@ class Pipeline:
     def _finish(self, batch: Batch, flight: Flight) -> None:
         """Waits for the answer, and settles the batch unless a shutdown has taken it over meanwhile."""
         outcome = self._delivery.finish(flight)
-        with self._lock:
+        with self.lock:
             if batch not in self._open:
                 return
             self._open.discard(batch)
         if outcome.reason == status.TOO_LARGE and (halves := batch.halves()):
             for half in halves:
-                with self._lock:
+                with self.lock:
                     self._open.add(half)
                 self._finish(half, self._delivery.begin(half.request(self._resource)))
             return
@@ -311,7 +306,7 @@ class Pipeline:
 
     def _count(self, batch: Batch, outcome: Outcome) -> None:
         count = batch.span_count
-        with self._lock:
+        with self.lock:
             if outcome.pushed_out:
                 self._dropped[status.SPOOL_FULL] += outcome.pushed_out
             if outcome.ok:

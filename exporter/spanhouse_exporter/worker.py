@@ -7,6 +7,9 @@ an idle program is left alone.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
 
 from spanhouse_exporter.importing import importing
 
@@ -18,9 +21,10 @@ _IDLE_ROUNDS_BEFORE_PARKING = 5
 class Worker:
     """Runs `warm_up` once, then `work` again and again.
 
-    Concurrency: both events are cleared before the round they cause, so a signal during a round causes
-    another one and none is missed. `_start_lock` only guards starting: who finds it taken leaves the rest to its
-    holder, which may be the same thread under a signal handler. It is replaced after a fork, when that may be gone.
+    Concurrency: `_wakes` and `_due` are cleared before the round that they cause, so a call during a round causes
+    another one and none is missed. A signal handler may interrupt the `put` of a SimpleQueue and put as well. Who
+    starts the thread claims that first, under `_lock` and without a call, and gives the claim back when interrupted:
+    the thread, should it run all the same, finds that it is not the one.
     """
 
     def __init__(
@@ -41,10 +45,9 @@ class Worker:
     def after_fork(self) -> None:
         """Forgets the thread, which does not exist in this process."""
         self._thread: threading.Thread | None = None
-        self._start_lock = threading.Lock()
-        self._unparked = threading.Event()
-        self._due = threading.Event()
-        self._stopping = False
+        self._lock = threading.Lock()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._due = self._stopping = False
 
     @property
     def running(self) -> bool:
@@ -55,38 +58,36 @@ class Worker:
         """Makes sure that a round comes within the delay: starts the thread, or ends its long sleep."""
         if self._thread is None:
             self._start()
-        self._unparked.set()
+        self._wakes.put(None)
 
     def hurry(self) -> None:
         """Makes sure that a round comes now."""
-        self._due.set()
+        self._due = True
         self.unpark()
 
     def stop(self, timeout_seconds: float) -> None:
         """Asks the thread to end and waits that long for it."""
-        self._stopping = True
-        self._due.set()
-        self._unparked.set()
+        self._stopping = self._due = True
+        self._wakes.put(None)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_seconds)
 
     def _start(self) -> None:
-        if not self._start_lock.acquire(blocking=False):
-            return
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
-            if self._thread is not None or self._stopping:
-                return
-            try:
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()
-            except RuntimeError:
-                # The interpreter is ending or allows no daemon threads, or the machine is out of threads: spans wait,
-                # and are counted.
-                return
-            self._thread = thread
-        finally:
-            self._start_lock.release()
+            with self._lock:
+                if self._thread is not None or self._stopping:
+                    return
+                self._thread = thread
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending or allows no daemon threads, or the machine is out of threads: spans wait,
+            # and are counted.
+            self._thread = None
+        except BaseException:
+            self._thread = None
+            raise
 
     def _run(self) -> None:
         idle_rounds = 0
@@ -95,12 +96,17 @@ class Worker:
                 self._warm_up()
         except Exception:
             _logger.exception("spanhouse: the %s thread could not prepare", self._name)
-        while not self._stopping:
+        while not self._stopping and self._thread is threading.current_thread():
             if idle_rounds >= _IDLE_ROUNDS_BEFORE_PARKING and self._park():
-                self._unparked.wait()
-            self._unparked.clear()
-            self._due.wait(self._delay_seconds)
-            self._due.clear()
+                self._wakes.get()
+            until = monotonic() + self._delay_seconds
+            while not self._due and (remaining := until - monotonic()) > 0:
+                with suppress(Empty):
+                    self._wakes.get(timeout=remaining)
+            with suppress(Empty):
+                while True:
+                    self._wakes.get_nowait()
+            self._due = False
             try:
                 idle_rounds = 0 if self._work() else idle_rounds + 1
             except Exception:
