@@ -48,6 +48,9 @@ class Outcome(NamedTuple):
     """Why it is lost, when it is nothing of the above."""
 
 
+_UNDELIVERED = Outcome(undelivered=True)
+
+
 def open_spool(settings: ExporterSettings) -> Spool | None:
     """The spool, where there is to be one."""
     if settings.spool_directory is None:
@@ -62,6 +65,7 @@ class Flight:
 
     def __init__(self, request: bytes, give_up: float) -> None:
         self.request = request
+        self.begun = monotonic()
         self.give_up = give_up
         self.hurried = False
         self.attempt: Attempt | None = None
@@ -81,6 +85,10 @@ class Delivery:
         self._sender = sender
         self._spool = spool
         self._notices = Notices(settings.signal.logger)
+        self.observe: Callable[[float, str], None] | None = None
+        """Told of each request that was tried: seconds from the first attempt to the last answer, and its status code,
+        "" where the receiver took all of it, `rejected` where not all.
+        """
         self._reset()
 
     def _reset(self) -> None:
@@ -97,6 +105,7 @@ class Delivery:
         self._replaying = threading.Lock()
         self._entries: Iterator[Entry] | None = None
         self._probe: tuple[Entry, Attempt] | None = None
+        self._probe_begun = 0.0
 
     @property
     def away(self) -> bool:
@@ -153,17 +162,18 @@ class Delivery:
             if answer.code == OK:
                 self._failing = self._away = False
                 self._answered = True
-                return self._accepted(answer)
+                return self._concluded(flight.begun, answer, self._accepted(answer))
             message = f"{answer.code} {answer.message}".strip()
             if answer.code == UNUSABLE:
                 self._give_up_for_good(answer)
                 break
             if not answer.retryable:
-                return self._refused(answer)
+                return self._concluded(flight.begun, answer, self._refused(answer))
             self._failing = True
             wait = flight.backoff.next_wait(answer.retry_delay)
             # An ending process has no time to wait in, and a receiver known to be away is not worth it.
             if self._away or monotonic() + wait >= flight.give_up or self._ends_within(wait):
+                self._concluded(flight.begun, answer)
                 break
             self._attempt(flight)
         return Outcome(undelivered=True, message=message)
@@ -262,6 +272,13 @@ class Delivery:
             self._notices.warning("partial", "spanhouse: the receiver rejected %d %s: %s", rejected, items, message)
         return Outcome(ok=True, rejected=rejected)
 
+    def _concluded(self, begun: float, answer: Answer, outcome: Outcome = _UNDELIVERED) -> Outcome:
+        """Reports a request that was tried, once, after its last attempt."""
+        if self.observe is not None:
+            partly = status.REJECTED if outcome.rejected else ""
+            self.observe(monotonic() - begun, partly if answer.code == OK else answer.code)
+        return outcome
+
     def _give_up_for_good(self, answer: Answer) -> None:
         """No attempt at anything can succeed in this process: that is said once, and no further one is made."""
         if self._unusable:
@@ -293,6 +310,7 @@ class Delivery:
             if now < self._next_probe:
                 return 0
             entry = next(spool.entries(), None)
+            self._probe_begun = now
             if entry is None:  # others have emptied it: the next request of our own finds out
                 self._away = self._failing = False
                 return 0
@@ -305,7 +323,7 @@ class Delivery:
         self._probe = None
         answer = attempt.answer(now)
         self._next_probe = now + self._probe_backoff.next_wait(answer.retry_delay)
-        return self._settle_entry(entry, answer)
+        return self._settle_entry(entry, answer, self._probe_begun)
 
     def _replay(self, spool: Spool, keep_going: Callable[[], bool]) -> int:
         now = monotonic()
@@ -320,24 +338,26 @@ class Delivery:
                 self._entries = None
                 self._next_look = now + _SPOOL_LOOK_SECONDS
                 break
-            until = monotonic() + self._settings.timeout_seconds
+            begun = monotonic()
+            until = begun + self._settings.timeout_seconds
             answer = self._sender.start(entry.request, until, in_background=True).answer(until)
-            replayed += self._settle_entry(entry, answer)
+            replayed += self._settle_entry(entry, answer, begun)
             if answer.code not in (OK, INVALID):
                 self._entries = None
                 self._next_look = monotonic() + _SPOOL_LOOK_SECONDS
                 break
         return replayed
 
-    def _settle_entry(self, entry: Entry, answer: Answer) -> int:
+    def _settle_entry(self, entry: Entry, answer: Answer, begun: float) -> int:
         """Items delivered."""
         if answer.code == OK:
-            rejected = self._accepted(answer).rejected
+            rejected = self._concluded(begun, answer, self._accepted(answer)).rejected
             self._failing = self._away = False
             self._answered = True
             self._next_look = 0.0
             entry.remove()
             return max(0, entry.item_count - rejected)
+        self._concluded(begun, answer)
         if answer.code == INVALID:
             self._notices.warning("corrupt", "spanhouse: a spooled request was refused and set aside")
             entry.set_aside()

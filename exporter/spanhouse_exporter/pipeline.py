@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import weakref
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from spanhouse_exporter import process_end, status
 from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake
 from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
 from spanhouse_exporter.intake import CHUNK_SPANS, PARKED, Intake
+from spanhouse_exporter.status import Flow
 from spanhouse_exporter.worker import Worker
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Pipeline:
         if settings.self_metrics:
             from spanhouse_exporter import self_metrics  # noqa: PLC0415 - rarely asked for
 
-            self_metrics.observe(self)
+            self_metrics.observe(self, settings)
         if settings.flush_on_sigterm:
             process_end.deliver_on_sigterm(_shut_all_down)
 
@@ -74,6 +75,8 @@ class Pipeline:
         self._accepted = self._settled = 0
         self._exported = self._spooled = self._replayed = 0
         self._requests = self._failed_requests = 0
+        # By reason: what never came into the queue, and what was lost behind it.
+        self._refused: defaultdict[str, int] = defaultdict(int)
         self._dropped: defaultdict[str, int] = defaultdict(int)
         self._ends_with_process = False
 
@@ -103,13 +106,13 @@ class Pipeline:
                 return
             del pieces[:1]
             if self._shut_down:
-                self._dropped[status.SHUTDOWN] += count
+                self._refused[status.SHUTDOWN] += count
             elif too_large:
-                self._dropped[status.TOO_LARGE] += count
+                self._refused[status.TOO_LARGE] += count
             elif self._queued_bytes + size > settings.max_queue_bytes or (
                 most_spans is not None and self._queue and self._queued_spans + count > most_spans
             ):
-                self._dropped[status.QUEUE_FULL] += count
+                self._refused[status.QUEUE_FULL] += count
             else:
                 self._accepted += count
                 self._queue += (chunk,)
@@ -127,7 +130,7 @@ class Pipeline:
     def count_broken(self) -> None:
         """One span could not be encoded."""
         with self.lock:
-            self._dropped[status.ENCODING_FAILED] += 1
+            self._refused[status.ENCODING_FAILED] += 1
 
     def flush(self, timeout_seconds: float) -> bool:
         """Waits until every span finished before this call is settled; False when time ran out first."""
@@ -174,24 +177,37 @@ class Pipeline:
         """Counts as of now."""
         waiting = sum(intake.waiting for intake in list(self._intakes))
         with self.lock:  # no calls: see Intake
-            dropped = {**self._dropped}
+            refused, dropped = {**self._refused}, {**self._dropped}
             queued = self._accepted - self._settled + waiting
             exported, spooled, replayed = self._exported, self._spooled, self._replayed
             requests, failed_requests = self._requests, self._failed_requests
         return status.ExporterStatus(
             queued=queued,
             exported=exported,
-            dropped=MappingProxyType(self._delivery.with_pushed_out(dropped)),
+            dropped=MappingProxyType(self._delivery.with_pushed_out(Counter(refused) + Counter(dropped))),
             requests=requests,
             failed_requests=failed_requests,
             spooled=spooled,
             replayed=replayed,
         )
 
-    def in_flight(self) -> int:
-        """Spans handed to the sender and not yet settled."""
+    def flow(self) -> Flow:
+        """What has passed which point, as of now."""
+        waiting = sum(intake.waiting for intake in list(self._intakes))
         with self.lock:
-            return sum(batch.span_count for batch in self._open)
+            return Flow(
+                queued=waiting + self._queued_spans,
+                capacity=self._settings.max_queue_spans,
+                processed=self._accepted - self._queued_spans,
+                refused=dict(self._refused),
+                in_flight=sum(batch.span_count for batch in self._open),
+                exported=self._exported + self._replayed,
+                failed={reason: count for reason, count in self._dropped.items() if count},
+            )
+
+    def time_operations(self, observe: Callable[[float, str], None]) -> None:
+        """From now on each request that was settled is reported, as to `Delivery.observe`."""
+        self._delivery.observe = observe
 
     def after_fork(self) -> None:
         """In the child: empty queues, new locks, no worker. Nothing is started here; the next span does that."""

@@ -164,6 +164,15 @@ def target_of(endpoint: str, *, insecure: bool) -> tuple[str, bool]:
     return endpoint, not insecure
 
 
+def address_of(endpoint: str) -> tuple[str, int | None]:
+    """(host or other address, port where it has one) of an endpoint that `target_of` takes."""
+    target, _secure = target_of(endpoint, insecure=False)
+    host, _, port = target.rpartition(":")
+    if host and port.isdigit():
+        return host.rpartition("/")[2].strip("[]"), int(port)
+    return target, None
+
+
 def _endpoint(variable: tuple[str, str]) -> str:
     name, raw = variable
     if not raw:

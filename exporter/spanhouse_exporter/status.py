@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 QUEUE_FULL: Final = "queue_full"
 """The backend was slower than the program for longer than the queue could hold."""
@@ -46,3 +46,22 @@ class ExporterStatus:
     def failed(self) -> int:
         """All lost spans, whatever the reason."""
         return sum(self.dropped.values())
+
+
+class Flow(NamedTuple):
+    """The same spans as they pass the two halves of a pipeline, its processor and its exporter, for metrics of each."""
+
+    queued: int
+    """Not yet handed to the exporting half."""
+    capacity: int | None
+    """How many that may be; None where bytes are the bound."""
+    processed: int
+    """Handed to the exporting half."""
+    refused: Mapping[str, int]
+    """Never handed over, by reason."""
+    in_flight: int
+    """Handed over, and neither delivered, spooled nor lost."""
+    exported: int
+    """Delivered, also out of the spool."""
+    failed: Mapping[str, int]
+    """Lost by the exporting half, by reason."""

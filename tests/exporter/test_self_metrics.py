@@ -2,12 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 from harness import clean_environment
 from otlp_receiver import receiving
 
 from spanhouse_exporter import status
 
 SCRIPT = """
+import sys
 import spanhouse
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
@@ -23,18 +25,29 @@ def work():
 for _ in range(10):
     work()
 spanhouse.flush(20)
+if len(sys.argv) > 1:
+    spanhouse.shutdown(5)
+    work()
+    spanhouse.flush(5)
 data = reader.get_metrics_data()
 for resource in data.resource_metrics if data else ():
     for scope in resource.scope_metrics:
         for metric in scope.metrics:
             for point in metric.data.data_points:
-                print(metric.name, point.value, point.attributes.get("error.type", ""), metric.unit)
+                value = point.value if hasattr(point, "value") else point.count
+                given = dict(point.attributes)
+                kind = given.pop("otel.component.type")
+                assert given.pop("otel.component.name") == f"{kind}/spanhouse-0"
+                assert kind.startswith("batching_span" if ".processor." in metric.name else "otlp_grpc_span")
+                port = given.pop("server.port", None)
+                assert (port is None) == (given.pop("server.address", None) is None) == (".processor." in metric.name)
+                print(metric.name, value, *(f"{key}={word}" for key, word in sorted(given.items())), metric.unit)
 """
 
 
-def run(endpoint: str, enabled: str) -> list[str]:
-    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": enabled}
-    command = [sys.executable, "-W", "error", "-c", SCRIPT]
+def run(endpoint: str, enabled: str, *arguments: str, **environ: str) -> list[str]:
+    environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": enabled}
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, *arguments]
     done = subprocess.run(
         command, env=clean_environment(**environ), capture_output=True, text=True, check=False, timeout=60
     )
@@ -48,16 +61,46 @@ def test_the_exporter_reports_on_itself_when_asked():
     with receiving(lambda _request, _context: rejecting) as receiver:
         lines = run(receiver.endpoint, "true")
         rejected = 2 * len(receiver.raw)
+        answered = "error.type=rejected rpc.response.status_code=OK"
         assert lines == sorted(
             [
-                f"otel.sdk.exporter.span.exported {10 - rejected}  {{span}}",
-                f"otel.sdk.exporter.span.exported {rejected} rejected {{span}}",
-                "otel.sdk.exporter.span.inflight 0  {span}",
-                "otel.sdk.processor.span.processed 10  {span}",
-                "otel.sdk.processor.span.queue.size 0  {span}",
+                f"otel.sdk.exporter.operation.duration {len(receiver.raw)} {answered} s",
+                f"otel.sdk.exporter.span.exported {10 - rejected} {{span}}",
+                f"otel.sdk.exporter.span.exported {rejected} error.type=rejected {{span}}",
+                "otel.sdk.exporter.span.inflight 0 {span}",
+                "otel.sdk.processor.span.processed 10 {span}",
+                "otel.sdk.processor.span.queue.size 0 {span}",
             ]
         )
         assert run(receiver.endpoint, "") == []
+
+
+def test_one_observation_for_a_request_with_all_its_attempts(tmp_path):
+    """Semantic conventions, "otel.sdk.exporter.operation.duration": the final attempt's code; spooled is not failed.
+
+    The capacity of the queue is reported where it is one of spans; what came after the end was not processed.
+    """
+    attempts = []
+
+    def respond(_request, context):
+        attempts.append(1)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+
+    environ = {"OTEL_BSP_MAX_QUEUE_SIZE": "700", "SPANHOUSE_SPOOL": str(tmp_path), "OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+    with receiving(respond) as receiver:
+        lines = run(receiver.endpoint, "true", "shut down", **environ)
+    assert len(attempts) > 1
+    (duration,) = [line for line in lines if ".duration" in line]
+    assert duration.endswith(" error.type=UNAVAILABLE rpc.response.status_code=UNAVAILABLE s")
+    assert int(duration.split()[1]) < len(attempts)
+    assert [line for line in lines if ".duration" not in line] == [
+        "otel.sdk.exporter.span.exported 0 {span}",
+        "otel.sdk.exporter.span.inflight 0 {span}",
+        "otel.sdk.processor.span.processed 1 error.type=already_shutdown {span}",
+        "otel.sdk.processor.span.processed 10 {span}",
+        "otel.sdk.processor.span.queue.capacity 700 {span}",
+        "otel.sdk.processor.span.queue.size 0 {span}",
+    ]
 
 
 def test_every_reason_is_documented():

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spanhouse_exporter.settings import DEFAULT_ENDPOINT, ExporterSettings, from_environment, target_of
+from spanhouse_exporter.settings import DEFAULT_ENDPOINT, ExporterSettings, address_of, from_environment, target_of
 
 QUIET = {"SPANHOUSE_SPOOL": "off"}
 
@@ -62,6 +62,21 @@ def test_an_argument_wins_over_the_environment():
 def test_the_scheme_decides_about_tls(endpoint, insecure, expected):
     """OTLP exporter, "Configuration Options": https and http override the insecure option."""
     assert target_of(endpoint, insecure=insecure) == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://localhost:4317", ("localhost", 4317)),
+        ("https://collector/", ("collector", 443)),
+        ("http://[::1]:4317", ("::1", 4317)),
+        ("dns:///collector:4317", ("collector", 4317)),
+        ("unix:/run/otlp.sock", ("unix:/run/otlp.sock", None)),
+    ],
+)
+def test_the_address_of_the_receiver(endpoint, expected):
+    """Semantic conventions, "server.address" and "server.port" of whatever endpoint was given."""
+    assert address_of(endpoint) == expected
 
 
 @pytest.mark.parametrize(
