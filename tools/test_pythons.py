@@ -19,8 +19,6 @@ PACKAGES = (
     "httpx",
     "uvicorn",
     "opentelemetry-exporter-otlp-proto-grpc",
-    # Tests that need the distro are skipped in the main environment: it changes what `opentelemetry-instrument` does.
-    "opentelemetry-distro",
 )
 
 

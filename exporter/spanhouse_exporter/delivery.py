@@ -65,7 +65,7 @@ class Flight:
 
     def __init__(self, request: bytes, give_up: float) -> None:
         self.request = request
-        self.begun = monotonic()
+        self.begun: float = monotonic()
         self.give_up = give_up
         self.hurried = False
         self.attempt: Attempt | None = None

@@ -203,16 +203,3 @@ def test_beside_a_configurator_that_is_found_first(tmp_path, chosen):
         printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse", **variables)
         assert printed == f"True {'spanhouse.provider' if chosen else 'opentelemetry.sdk.trace'}\n"
         assert len(names(receiver)) == 2
-
-
-def test_beside_the_distro(tmp_path):
-    """opentelemetry-distro brings a configurator and variables of its own: ours still hold."""
-    pytest.importorskip("opentelemetry.distro")
-    with receiving() as receiver:
-        printed = instrumented(tmp_path, receiver.endpoint, OTEL_PYTHON_TRACER_PROVIDER="spanhouse")
-        assert printed == "True spanhouse.provider\n"
-        assert len(names(receiver)) == 2
-    with receiving() as receiver:
-        printed = instrumented(tmp_path, receiver.endpoint, OTEL_TRACES_EXPORTER="spanhouse")
-        assert printed == "True opentelemetry.sdk.trace\n"
-        assert len(names(receiver)) == 2
