@@ -127,6 +127,25 @@ def leave(library: str) -> dict[str, float]:
     return {"at": time.time()}
 
 
+def hold(library: str, spans: str) -> dict[str, float]:
+    """Spans with nobody to take them, `spans` of them or until the queue is full: growth of the peak of memory."""
+    call, _delivered, lost = _setup(library)(None)
+    call()
+    time.sleep(2)  # gRPC is loaded by now
+    before, made, most = _peak_bytes(), 0, int(spans) or sys.maxsize
+    while made < most and not lost():
+        for _ in range(1000):
+            call()
+        made += 1000
+    return {"spans": made - lost(), "bytes": _peak_bytes() - before}
+
+
+def _peak_bytes() -> int:
+    import resource  # noqa: PLC0415 - for this program alone
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def _setup(library: str) -> Callable[[dict[str, Any] | None], Setup]:
     return {"ours": ours, "sdk": sdk, "mixed": mixed}[library]
 
@@ -147,4 +166,7 @@ def measure(endpoint: str, *arguments: str, **environ: str) -> dict[str, float]:
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     with contextlib.suppress(BrokenPipeError):
-        print(json.dumps({"pace": pace, "cost": cost, "leave": leave}[sys.argv[1]](*sys.argv[2:])), flush=True)
+        programs = {"pace": pace, "cost": cost, "leave": leave, "hold": hold}
+        print(json.dumps(programs[sys.argv[1]](*sys.argv[2:])), flush=True)
+        if sys.argv[1] == "hold":
+            os._exit(0)  # how long such an end takes is the subject of another benchmark
