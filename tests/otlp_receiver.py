@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from time import monotonic
 
 import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+_TRACES = "opentelemetry.proto.collector.trace.v1.TraceService"
+_LOGS = "opentelemetry.proto.collector.logs.v1.LogsService"
 
 
 class Receiver:
@@ -18,6 +20,7 @@ class Receiver:
     def __init__(self, respond: Callable[[bytes, grpc.ServicerContext], bytes]) -> None:
         self.respond = respond
         self.raw: list[bytes] = []
+        self.raw_logs: list[bytes] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.port = 0
         self._arrived = threading.Condition()
@@ -44,6 +47,25 @@ class Receiver:
         """Spans whose name ends so."""
         return [span for span in self.spans if span.name.endswith(suffix)]
 
+    @property
+    def log_requests(self) -> list[ExportLogsServiceRequest]:
+        return [ExportLogsServiceRequest.FromString(raw) for raw in self.raw_logs]
+
+    @property
+    def records(self) -> list:
+        """Log records."""
+        return [
+            record
+            for request in self.log_requests
+            for resource in request.resource_logs
+            for scope in resource.scope_logs
+            for record in scope.log_records
+        ]
+
+    def bodies(self) -> list:
+        """What the log records say, sorted."""
+        return sorted(value(record.body) for record in self.records)
+
     def resource(self) -> dict:
         return attributes(self.requests[-1].resource_spans[0].resource)
 
@@ -54,10 +76,23 @@ class Receiver:
             while len(self.spans) < count:
                 assert self._arrived.wait(give_up - monotonic()), f"{len(self.spans)} of {count} spans arrived"
 
+    def wait_for_records(self, count: int, seconds: float = 20) -> None:
+        """The same for log records."""
+        give_up = monotonic() + seconds
+        with self._arrived:
+            while len(self.records) < count:
+                assert self._arrived.wait(give_up - monotonic()), f"{len(self.records)} of {count} records arrived"
+
     def handle(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        return self._take(self.raw, request, context)
+
+    def handle_logs(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        return self._take(self.raw_logs, request, context)
+
+    def _take(self, raw: list[bytes], request: bytes, context: grpc.ServicerContext) -> bytes:
         response = self.respond(request, context)
         with self._arrived:
-            self.raw.append(request)
+            raw.append(request)
             self.metadata.append(dict(context.invocation_metadata()))
             self._arrived.notify_all()
         return response
@@ -81,13 +116,17 @@ def value(any_value):
 
 
 @contextmanager
-def receiving(respond: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _request, _context: b"", port=0):
-    """A receiver, listening."""
+def receiving(
+    respond: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _request, _context: b"", port=0, *, logs=True
+):
+    """A receiver, listening; without `logs` it has the traces' service only, and gRPC answers UNIMPLEMENTED."""
     receiver = Receiver(respond)
-    handler = grpc.unary_unary_rpc_method_handler(receiver.handle)
+    services = {_TRACES: receiver.handle, **({_LOGS: receiver.handle_logs} if logs else {})}
     with futures.ThreadPoolExecutor(4) as threads:
         server = grpc.server(threads, options=[("grpc.max_receive_message_length", 64 << 20)])
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
+        for service, handle in services.items():
+            methods = {"Export": grpc.unary_unary_rpc_method_handler(handle)}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
         receiver.port = server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spanhouse_exporter import envelope, status
 from spanhouse_exporter.notices import Notices
-from spanhouse_exporter.retry import INVALID, OK, UNUSABLE, Answer, Backoff
+from spanhouse_exporter.retry import INVALID, OK, UNIMPLEMENTED, UNUSABLE, Answer, Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -101,6 +101,7 @@ class Delivery:
         self._next_probe = 0.0
         self._probe_backoff = Backoff(_FIRST_PROBE_SECONDS)
         self._answered = False
+        self._unserved = False
         self._next_look = 0.0
         self._replaying = threading.Lock()
         self._entries: Iterator[Entry] | None = None
@@ -160,8 +161,7 @@ class Delivery:
         while flight.attempt is not None:
             answer = flight.attempt.answer(self._wait_for(flight, flight.attempt))
             if answer.code == OK:
-                self._failing = self._away = False
-                self._answered = True
+                self._is_there()
                 return self._concluded(flight.begun, answer, self._accepted(answer))
             message = f"{answer.code} {answer.message}".strip()
             if answer.code == UNUSABLE:
@@ -292,6 +292,9 @@ class Delivery:
         )
 
     def _refused(self, answer: Answer) -> Outcome:
+        if answer.code == UNIMPLEMENTED:
+            self._is_not_served(answer)
+            return Outcome()
         self._answered = True
         reason = status.TOO_LARGE if answer.too_large else status.EXPORT_FAILED
         if not answer.too_large:
@@ -303,6 +306,31 @@ class Delivery:
                 answer.message,
             )
         return Outcome(reason=reason)
+
+    def _is_there(self) -> None:
+        """The receiver takes requests."""
+        self._failing = self._away = self._unserved = False
+        self._answered = True
+
+    def _is_not_served(self, answer: Answer) -> None:
+        """Nobody there takes this signal: spooling for it, and asking again with what is spooled, would have no end.
+        What is in the spool waits there until a receiver has taken something new.
+        """
+        self._failing = self._away = self._answered = False
+        if self._unserved:
+            return
+        self._unserved = True
+        signal = self._settings.signal
+        self._notices.warning(
+            "unserved",
+            "spanhouse: %s takes no %s (%s %s): %s are dropped until it does; OTEL_%s_EXPORTER=none ends this",
+            self._settings.endpoint,
+            signal.name,
+            answer.code,
+            answer.message,
+            signal.items,
+            signal.name.upper(),
+        )
 
     def _probe_receiver(self, spool: Spool) -> int:
         now = monotonic()
@@ -352,8 +380,7 @@ class Delivery:
         """Items delivered."""
         if answer.code == OK:
             rejected = self._concluded(begun, answer, self._accepted(answer)).rejected
-            self._failing = self._away = False
-            self._answered = True
+            self._is_there()
             self._next_look = 0.0
             entry.remove()
             return max(0, entry.item_count - rejected)
@@ -363,6 +390,8 @@ class Delivery:
             entry.set_aside()
             self._away = False
             return 0
+        if answer.code == UNIMPLEMENTED:
+            self._is_not_served(answer)
         # Refused for a reason that may pass (credentials, a wrong address): it stays where it is.
         entry.release()
         return 0

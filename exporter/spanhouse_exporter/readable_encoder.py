@@ -1,7 +1,6 @@
 """The SDK's `ReadableSpan`s -> OTLP bytes, several times faster than building protobuf objects.
 
-Resources, scopes, names, attribute keys and most attribute values repeat from span to span, so their bytes are
-kept. Where the SDK wraps plain values in layers of accessors they are read directly; a span of another make is read
+Where the SDK wraps plain values in layers of accessors they are read directly; a span of another make is read
 through its public properties. Unlike the stock encoder, this one sets the W3C bits of `flags` and the trace state
 of links, as trace.proto asks.
 """
@@ -15,89 +14,35 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
-from spanhouse_exporter import envelope, span_bytes, wire
+from spanhouse_exporter import span_bytes, wire
+from spanhouse_exporter.caching_encoder import LENGTHS, CachingEncoder, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from opentelemetry.sdk.trace import ReadableSpan
 
-_MOST_KEPT = 4096
-_MOST_VALUES_OF_A_KEY = 64
-_LONGEST_KEPT_PAIR = 128
 _SPAN_ATTRIBUTE, _EVENT_ATTRIBUTE, _LINK_ATTRIBUTE = b"\x4a", b"\x1a", b"\x22"
 _INTERNAL, _UNSET = SpanKind.INTERNAL, StatusCode.UNSET
 _W3C_FLAGS = 0xFF
 _LOW = 0xFFFFFFFFFFFFFFFF
-_SMALL = 120
-_LENGTHS = [wire.varint(number) for number in range(2048)]
-"""Lengths of nearly all spans, ready made."""
 _pack_fixed = Struct("<2s8s8s2s8ssQsQ").pack
 _pack_ids = Struct(">QQQ").pack
 _pack_flags = Struct("<2sI").pack
-_pack_double = Struct("<d").pack
-_KEPT_LENGTHS = len(_LENGTHS)
+_KEPT_LENGTHS = len(LENGTHS)
 _NOTHING_DROPPED = (0, 0, 0)
 _BOUNDED_LIST: Any = BoundedList
 Fields = tuple[Any, ...]
 """context, parent, start, end, name, kind, attributes, events, links, status, dropped counts of one span."""
 
 
-class ReadableEncoder:
-    """Encodes spans of the SDK; keeps bytes of what repeats.
-
-    Concurrency: the caches are plain dictionaries whose entries are made equal by whoever comes first; an encoder
-    may be used from several threads.
-    """
+class ReadableEncoder(CachingEncoder["ReadableSpan"]):
+    """Encodes spans of the SDK."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, bytes] = {}
-        self._doubles: dict[tuple[bytes, str], bytes] = {}
-        # tag -> type -> key -> value -> the whole attribute: most attributes of a service take few values.
-        self._pairs: dict[bytes, dict[type, dict[str, dict[Any, bytes]]]] = {
-            tag: {str: {}, bool: {}, int: {}} for tag in (_SPAN_ATTRIBUTE, _EVENT_ATTRIBUTE, _LINK_ATTRIBUTE)
-        }
+        super().__init__((_SPAN_ATTRIBUTE, _EVENT_ATTRIBUTE, _LINK_ATTRIBUTE))
         self._names: dict[tuple[str, SpanKind], bytes] = {}
         self._internal_names: dict[str, bytes] = {}
-        # By identity, with the object kept alive: hashing a Resource serialises it to JSON.
-        self._resources: dict[int, tuple[Any, bytes]] = {}
-        self._scopes: dict[int, tuple[Any, bytes]] = {}
 
-    def request(self, spans: Iterable[ReadableSpan]) -> bytes:
-        """One ExportTraceServiceRequest (one ResourceSpans for each resource, one ScopeSpans for each scope)."""
-        grouped: dict[bytes, dict[bytes, list[bytes]]] = {}
-        last: tuple[Any, Any] = (self, self)  # stands for no span at all
-        encoded: list[bytes] = []
-        for span in spans:
-            origin = (span.resource, span.instrumentation_scope)
-            if origin[0] is not last[0] or origin[1] is not last[1]:
-                last = origin
-                scopes = grouped.setdefault(self.resource(origin[0]), {})
-                encoded = scopes.setdefault(self.scope(origin[1]), [])
-            encoded.append(self.span(span))
-        return b"".join([envelope.request(resource, list(scopes.items())) for resource, scopes in grouped.items()])
-
-    def resource(self, resource: Any) -> bytes:
-        """`envelope.resource_fields` of an SDK Resource."""
-        found = self._resources.get(id(resource))
-        if found is None:
-            found = (resource, envelope.resource_fields(dict(resource.attributes), resource.schema_url or ""))
-            _keep(self._resources, id(resource), found)
-        return found[1]
-
-    def scope(self, scope: Any) -> bytes:
-        """`envelope.scope_fields` of an SDK InstrumentationScope; None is the empty scope."""
-        found = self._scopes.get(id(scope))
-        if found is None:
-            encoded = envelope.scope_fields("")
-            if scope is not None:
-                attributes = dict(scope.attributes or {})
-                encoded = envelope.scope_fields(scope.name, scope.version or "", attributes, scope.schema_url or "")
-            found = (scope, encoded)
-            _keep(self._scopes, id(scope), found)
-        return found[1]
-
-    def span(self, span: ReadableSpan) -> bytes:
+    def encode(self, span: ReadableSpan) -> bytes:
         """One span, tag included, as `span_bytes` makes them."""
         context, parent, start, end, name, kind, attributes, events, links, status, dropped = _fields(span)
         flags = context.trace_flags & _W3C_FLAGS | span_bytes.FLAG_HAS_REMOTE
@@ -126,54 +71,16 @@ class ReadableEncoder:
         parts.append(_pack_flags(b"\x85\x01", flags))
         body = b"".join(parts)
         size = len(body)
-        return b"\x12" + (_LENGTHS[size] if size < _KEPT_LENGTHS else wire.varint(size)) + body
+        return b"\x12" + (LENGTHS[size] if size < _KEPT_LENGTHS else wire.varint(size)) + body
 
     def _name(self, name: str, kind: SpanKind) -> bytes:
         encoded = self._names.get((name, kind))
         if encoded is None:
             encoded = wire.string(5, name) + wire.unsigned(6, kind.value + 1)
-            _keep(self._names, (name, kind), encoded)
+            keep(self._names, (name, kind), encoded)
             if kind is _INTERNAL:
-                _keep(self._internal_names, name, encoded)
+                keep(self._internal_names, name, encoded)
         return encoded
-
-    def _attributes(self, parts: list[bytes], tag: bytes, attributes: Mapping[str, Any]) -> None:
-        by_kind = self._pairs[tag]
-        for key, value in attributes.items():
-            by_key = by_kind.get(type(value))
-            if by_key is not None:
-                known = by_key.get(key)
-                if known is None:
-                    known = {}
-                    _keep(by_key, key, known)
-                pair = known.get(value)
-                if pair is None:
-                    pair = tag + self._pair(key, value)
-                    # A key whose values do not repeat (ids, queries) costs a miss each and no memory.
-                    if len(known) < _MOST_VALUES_OF_A_KEY and len(pair) < _LONGEST_KEPT_PAIR:
-                        known[value] = pair
-            elif type(value) is float:
-                head = self._doubles.get((tag, key))
-                if head is None:
-                    head = (tag + self._pair(key, value))[:-8]
-                    _keep(self._doubles, (tag, key), head)
-                pair = head + _pack_double(value)
-            else:
-                pair = tag + self._pair(key, value)
-            parts.append(pair)
-
-    def _pair(self, key: str, value: Any) -> bytes:
-        """A KeyValue with its length, ready for any tag."""
-        encoded_key = self._keys.get(key)
-        if encoded_key is None:
-            encoded_key = wire.string(1, key)
-            _keep(self._keys, key, encoded_key)
-        body = wire.any_value(value)
-        size = len(body)
-        if len(encoded_key) + size < _SMALL:  # both lengths fit one byte each: most attributes there are
-            return b"%c%b\x12%c%b" % (len(encoded_key) + size + 2, encoded_key, size, body)
-        pair = encoded_key + b"\x12" + wire.varint(size) + body
-        return wire.varint(len(pair)) + pair
 
     def _event(self, event: Any) -> bytes:
         encoded: list[bytes] = []
@@ -244,10 +151,3 @@ def _fields(span: Any) -> Fields:
         )
     except AttributeError:  # another make of span, or a version that has renamed them
         return _public_fields(span)
-
-
-def _keep(cache: dict[Any, Any], key: Any, value: Any) -> None:
-    # Started anew rather than evicted one by one: a cache that overflows is one whose keys do not repeat.
-    if len(cache) >= _MOST_KEPT:
-        cache.clear()
-    cache[key] = value

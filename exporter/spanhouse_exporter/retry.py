@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 OK = "OK"
 INVALID = "INVALID_ARGUMENT"
+UNIMPLEMENTED = "UNIMPLEMENTED"
 UNUSABLE = "UNUSABLE"
 """No status of gRPC's: gRPC itself cannot be used in this process, and will not be later."""
 _RETRYABLE = frozenset(("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"))

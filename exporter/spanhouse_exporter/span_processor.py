@@ -67,7 +67,7 @@ class SpanhouseSpanProcessor(SpanProcessor):
             encoder = self._encoder
             key = (encoder.resource(span.resource), encoder.scope(span.instrumentation_scope))
             intake = self._intakes.get(key) or self._new_intake(key)
-            intake.put(encoder.span(span))
+            intake.put(encoder.encode(span))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a span, its program goes on
             self._pipeline.count_broken()
             self._notices.warning("span", "spanhouse: a span cannot be encoded and is dropped: %r", error)

@@ -18,6 +18,15 @@ _ANY_STRING, _ANY_BOOL, _ANY_INT, _ANY_DOUBLE = 0x0A, 0x10, 0x18, 0x21
 _ANY_ARRAY, _ANY_KVLIST, _ANY_BYTES = 0x2A, 0x32, 0x3A
 _TRUE, _FALSE = bytes((_ANY_BOOL, 1)), bytes((_ANY_BOOL, 0))
 
+_DEEPEST = 30
+"""Lists and maps inside each other. Receivers on protobuf's libraries refuse a whole request for more than 100 messages
+inside each other ("recursion limit"): a map is three, and up to seven are around an attribute's value.
+"""
+
+
+class _TooDeepError(ValueError):
+    """Deeper than that, or containing itself."""
+
 
 def varint(number: int) -> bytes:
     """A base-128 varint of an integer in 0 .. 2**64-1 (protobuf encoding, "Base 128 Varints")."""
@@ -56,9 +65,9 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def any_value(value: object) -> bytes:  # noqa: PLR0911 - one per type
-    """The body of an AnyValue: None is the empty value, foreign types and integers beyond int64 are their
-    text.
+def any_value(value: object, depth: int = 0) -> bytes:  # noqa: PLR0911 - one per type
+    """The body of an AnyValue: None is the empty value; foreign types, integers beyond int64, and what is nested too
+    deep for receivers are their text. `depth` counts the lists and maps around it.
     """
     kind = type(value)
     if kind is str:
@@ -76,34 +85,44 @@ def any_value(value: object) -> bytes:  # noqa: PLR0911 - one per type
         return any_value(str(value))
     if isinstance(value, float):
         return b"\x21" + _double(value)
-    return _rarer_value(value)
+    return _rarer_value(value, depth)
 
 
-def _rarer_value(value: object) -> bytes:
-    if isinstance(value, str):
-        return any_value(str(value))
+def _rarer_value(value: object, depth: int) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
-        body, number = bytes(value), _ANY_BYTES
-    elif isinstance(value, Mapping):
-        body, number = key_values(1, value), _ANY_KVLIST
-    elif isinstance(value, Sequence):
-        body, number = b"".join(length_delimited(1, any_value(item)) for item in value), _ANY_ARRAY
-    else:
+        body = bytes(value)
+        return bytes((_ANY_BYTES,)) + varint(len(body)) + body
+    if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
         return any_value(str(value))
+    if depth:
+        return _container(value, depth)
+    try:
+        return _container(value, depth)
+    except _TooDeepError:
+        return any_value(str(value))
+
+
+def _container(value: Mapping[str, object] | Sequence[object], depth: int) -> bytes:
+    if depth == _DEEPEST:
+        raise _TooDeepError
+    if isinstance(value, Mapping):
+        body, number = key_values(1, value, depth + 1), _ANY_KVLIST
+    else:
+        body, number = b"".join([length_delimited(1, any_value(item, depth + 1)) for item in value]), _ANY_ARRAY
     return bytes((number,)) + varint(len(body)) + body
 
 
-def key_value(field: int, key: str, value: object) -> bytes:
+def key_value(field: int, key: str, value: object, depth: int = 0) -> bytes:
     """One KeyValue message as field number `field` of the message around it."""
     name = utf8(key)
-    body = any_value(value)
+    body = any_value(value, depth)
     pair = b"\x0a" + varint(len(name)) + name + b"\x12" + varint(len(body)) + body
     return length_delimited(field, pair)
 
 
-def key_values(field: int, attributes: Mapping[str, object]) -> bytes:
+def key_values(field: int, attributes: Mapping[str, object], depth: int = 0) -> bytes:
     """A repeated KeyValue field; keys that are not strings are written as their text."""
-    return b"".join([key_value(field, str(key), value) for key, value in attributes.items()])
+    return b"".join([key_value(field, str(key), value, depth) for key, value in attributes.items()])
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

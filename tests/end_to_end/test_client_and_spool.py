@@ -73,3 +73,49 @@ def test_a_server_that_is_killed_and_restarted_under_load(tmp_path):
         assert found == made
         time.sleep(2.5)  # the server looks into the spool every two seconds: nothing comes a second time
         assert stored(second) == made
+
+
+LOGGING = """
+import logging, sys
+import spanhouse
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from spanhouse_exporter.log_exporter import SpanhouseLogExporter
+spanhouse.configure(service_name="survivor")
+provider = LoggerProvider(shutdown_on_exit=False)
+exporter = SpanhouseLogExporter()
+provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+
+@spanhouse.capture
+def work():
+    provider.get_logger("app").emit(body="in work")
+
+for _ in range(3):
+    work()
+    provider.force_flush()
+provider.shutdown()
+spanhouse.shutdown(20)
+status = exporter.status()
+print(status.failed, status.spooled)
+"""
+
+
+def test_logs_for_a_server_that_takes_none(tmp_path):
+    """One warning, counted and not kept; spans arrive as ever, and logs in the spool are not taken for them."""
+    spool = tmp_path / "spool"
+    command = [sys.executable, "-c", LOGGING]
+    away = environment(tmp_path, "http://127.0.0.1:9") | {"OTEL_EXPORTER_OTLP_TIMEOUT": "500"}
+    done = subprocess.run(command, env=away, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert done.stdout == "0 3\n"
+    waiting = sorted((spool / "logs").glob("*.otlp"))
+    assert waiting
+    with ServerProcess(tmp_path / "data", "--spool", str(spool)) as server:
+        there = environment(tmp_path, f"http://{server.grpc}")
+        done = subprocess.run(command, env=there, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        assert done.stdout == "3 0\n"
+        assert done.stderr.count("takes no logs") == 1
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while stored(server) < 6 and time.monotonic() < give_up:  # three of them by way of the spool
+            time.sleep(0.1)
+        assert stored(server) == 6
+    assert sorted((spool / "logs").glob("*.otlp")) == waiting

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 
 from spanhouse_exporter.settings import DEFAULT_ENDPOINT, ExporterSettings, address_of, from_environment, target_of
+from spanhouse_exporter.signals import LOGS, TRACES, Signal
 
 QUIET = {"SPANHOUSE_SPOOL": "off"}
 
 
-def read(**environ: str) -> ExporterSettings:
-    return from_environment({**QUIET, **environ})
+def read(signal: Signal = TRACES, **environ: str) -> ExporterSettings:
+    return from_environment({**QUIET, **environ}, signal=signal)
 
 
 SUFFIXES = {
@@ -22,11 +23,14 @@ SUFFIXES = {
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_variable_of_the_signal_wins(suffix):
-    """OTLP exporter, "Configuration Options": traces over generic, and headers replace rather than merge."""
-    generic, traces, field, expected = SUFFIXES[suffix]
-    found = read(**{f"OTEL_EXPORTER_OTLP_{suffix}": generic, f"OTEL_EXPORTER_OTLP_TRACES_{suffix}": traces})
-    assert getattr(found, field) == expected
+@pytest.mark.parametrize(("signal", "other"), [(TRACES, LOGS), (LOGS, TRACES)], ids=["traces", "logs"])
+def test_the_variable_of_the_signal_wins(suffix, signal, other):
+    """OTLP exporter, "Configuration Options": the signal's over generic; headers replace rather than merge."""
+    generic, own, field, expected = SUFFIXES[suffix]
+    generic_only = {f"OTEL_EXPORTER_OTLP_{suffix}": generic}
+    variables = {**generic_only, f"OTEL_EXPORTER_OTLP_{signal.name.upper()}_{suffix}": own}
+    assert getattr(read(signal, **variables), field) == expected
+    assert getattr(read(other, **variables), field) == getattr(read(other, **generic_only), field)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -153,3 +157,19 @@ def test_certificates_are_read_where_they_are_named(tmp_path):
 def test_where_the_spool_is(environ, expected):
     """The variable, else the user's data directory."""
     assert from_environment(environ).spool_directory == expected
+
+
+def test_logs_have_a_batch_processor_of_the_sdks(caplog):
+    """Batch LogRecord Processor: its export timeout bounds ours; the rest of OTEL_BLRP_* is read by the SDK, and
+    OTEL_BSP_* is not about logs.
+    """
+    found = read(LOGS, OTEL_BLRP_EXPORT_TIMEOUT="3000", OTEL_BLRP_MAX_QUEUE_SIZE="many", OTEL_BSP_SCHEDULE_DELAY="soon")
+    assert (found.timeout_seconds, found.max_queue_spans) == (3.0, None)
+    assert read(LOGS, OTEL_BSP_EXPORT_TIMEOUT="3000").timeout_seconds == 10.0
+    assert not caplog.records
+
+
+def test_the_spool_of_logs_is_a_folder_of_the_spool():
+    """docs/spool.md: requests of logs are not among those of traces."""
+    assert from_environment({"SPANHOUSE_SPOOL": "/s"}, signal=LOGS).spool_directory == Path("/s/logs")
+    assert from_environment({"SPANHOUSE_SPOOL": "off"}, signal=LOGS).spool_directory is None

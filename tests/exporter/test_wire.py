@@ -3,6 +3,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValueList
 from otlp_receiver import value
 
@@ -47,6 +48,40 @@ def test_varint_is_read_back(number):
 def test_what_otlp_has_no_type_for_becomes_the_nearest_thing(original, expected):
     """Integers beyond int64 and foreign types become text; text without UTF-8 loses only what has none."""
     assert value(AnyValue.FromString(wire.any_value(original))) == expected
+
+
+def nested(depth: int, wrap) -> object:
+    value: object = "innermost"
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+def in_a_request(attribute: object) -> bytes:
+    """The deepest place there is for a value: an attribute of an event of a span."""
+    event = wire.string(2, "e") + wire.key_value(3, "k", attribute)
+    scope = wire.length_delimited(2, wire.length_delimited(11, event))
+    return wire.length_delimited(1, wire.length_delimited(2, scope))
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"k": inner}], ids=["lists", "maps"])
+def test_what_is_nested_too_deep_for_receivers_is_text(wrap):
+    """The official classes refuse a request with 100 messages inside each other; a value never causes that."""
+    for depth, kept in [(30, True), (31, False), (200, False)]:
+        request = ExportTraceServiceRequest.FromString(in_a_request(nested(depth, wrap)))
+        (attribute,) = request.resource_spans[0].scope_spans[0].spans[0].events[0].attributes
+        assert (attribute.value.WhichOneof("value") != "string_value") is kept
+        assert value(attribute.value) == (nested(depth, wrap) if kept else str(nested(depth, wrap)))
+
+
+def test_what_contains_itself_is_text():
+    """A list in itself, and two maps in each other, as Python writes them."""
+    around: list[object] = [1]
+    around.append(around)
+    left: dict[str, object] = {}
+    left.update(a=left, b={"left": left})
+    for original in (around, left):
+        assert value(AnyValue.FromString(wire.any_value(original))) == str(original)
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-5, 5)))

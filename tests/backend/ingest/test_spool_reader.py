@@ -65,6 +65,17 @@ def test_no_spool_is_an_empty_spool(tmp_path):
     assert take_in(tmp_path / "nowhere", Commits()) == 0
 
 
+def test_requests_of_other_signals_are_left_alone(tmp_path):
+    """docs/spool.md: each signal has a folder; a request of logs would be taken for spans, its bytes look alike."""
+    (tmp_path / "logs").mkdir()
+    logs = write(tmp_path / "logs", 1, good(1))
+    write(tmp_path, 2, good(2))
+    commits = Commits()
+    assert take_in(tmp_path, commits) == 1
+    assert commits.taken == [stored(2)]
+    assert logs.read_bytes() == good(1)
+
+
 def test_files_that_are_not_whole_requests_are_set_aside(tmp_path):
     broken = [
         write(tmp_path, 1, good(1)[:-3]),
