@@ -20,6 +20,7 @@ BACKEND_PACKAGES = frozenset(
         "google.rpc",
         "grpc_health",
         "opentelemetry.proto",
+        "prometheus_client",
         "rich",
         "uvicorn",
     }

@@ -46,7 +46,7 @@ class MalformedData(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The engine refused for a reason that lies with it, not with the sender."""
+    """The engine or the disk refused for a reason that lies with it, not with the sender."""
 
 
 class Overloaded(SpanhouseError):

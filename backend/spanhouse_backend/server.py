@@ -6,6 +6,7 @@ the store's own threads. This is the only module that knows ingest, store and qu
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,15 +19,18 @@ from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
+from spanhouse_backend.doors import GrpcDoor, HttpDoor
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
 from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
+from spanhouse_backend.metrics import Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
 from spanhouse_backend.store.store import Store
 
@@ -38,12 +42,15 @@ Announce = Callable[[dict[str, str]], None]
 
 
 class House(NamedTuple):
-    """What answers, whoever asks: the way in and the way out of one open store."""
+    """What answers, whoever asks: the way in and the way out of one open store, and who watches them."""
 
     store: Store
     committer: GroupCommitter
     reader: Reader
     spool: SpoolReader | None
+    metrics: Metrics
+    readiness: Readiness
+    health: health.HealthServicer
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +59,8 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
 
     Raises StoreHeld or StoreUnusable when the data directory cannot be had.
     """
-    store = await asyncio.to_thread(Store.open, settings.data)
+    metrics = Metrics()
+    store = await asyncio.to_thread(Store.open, settings.data, settings.min_free_bytes, metrics)
     try:
         limits = Limits(
             settings.max_group_bytes,
@@ -60,10 +68,15 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             settings.max_span_age_seconds,
             settings.max_span_ahead_seconds,
         )
-        committer = GroupCommitter(store, limits)
+        committer = GroupCommitter(store, limits, metrics)
         await committer.recover()
-        spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes) if settings.spool else None
-        yield House(store, committer, Reader(store), spool)
+        spool = None
+        if settings.spool:
+            spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes, metrics)
+        readiness = Readiness(store, committer)
+        metrics.watch_waiting(lambda: committer.waiting_bytes, lambda: committer.waiting_requests)
+        metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
+        yield House(store, committer, Reader(store), spool, metrics, readiness, health.HealthServicer())
         await committer.drain()
     finally:
         await store.close()
@@ -87,6 +100,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
         http_server, http_task = _start_http(http_socket, settings, house)
         stopping.push_async_callback(_stop_http, http_server, http_task)
+        changed = functools.partial(_set_health, house.health)
+        stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
         if house.spool is not None:
             stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
 
@@ -117,24 +132,31 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
 
 async def _start_grpc(address: Address, max_request_bytes: int, house: House) -> tuple[grpc.aio.Server, Address]:
     server = grpc.aio.server(
+        interceptors=[GrpcDoor(house.metrics)],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
             ("grpc.so_reuseport", 0),
-        ]
+        ],
     )
     server.add_generic_rpc_handlers((trace_service(house.committer.commit),))
     add_query_service(server, house.reader)
-    health_service = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-    for name in ("", TRACE_SERVICE, QUERY_SERVICE):
-        await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
+    await house.health.set(QUERY_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    await _set_health(house.health, takes_spans=True)
     try:
         port = server.add_insecure_port(str(address))
     except RuntimeError as error:
         raise cannot_listen(address, "--grpc", "the address is in use or not of this machine") from error
     await server.start()
     return server, Address(address.host, port)
+
+
+async def _set_health(service: health.HealthServicer, takes_spans: bool) -> None:
+    """Whole server and ingest; queries go on while nothing can be stored."""
+    status = health_pb2.HealthCheckResponse
+    for name in ("", TRACE_SERVICE):
+        await service.set(name, status.SERVING if takes_spans else status.NOT_SERVING)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -154,7 +176,9 @@ def _start_http(listener: socket.socket, settings: Settings, house: House) -> tu
         max_held_bytes=settings.max_waiting_bytes,
         cors_origins=settings.cors_origins,
     )
-    app.router.routes += probe_routes(lambda: house.store.fetch("SELECT 1", {}))
+    app.router.routes += probe_routes(house.readiness.problem)
+    app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
+    app.add_middleware(HttpDoor, metrics=house.metrics)
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -52,6 +52,7 @@ class Settings:
     max_request_bytes: int
     max_group_bytes: int
     max_waiting_bytes: int
+    min_free_bytes: int
     max_span_age_seconds: int
     max_span_ahead_seconds: int
 
@@ -140,6 +141,14 @@ SERVE_SETTINGS = (
         "Refuse requests with RESOURCE_EXHAUSTED or 429, to be sent again, while more than this waits to be stored.",
     ),
     Setting(
+        "min-free-bytes",
+        "SPANHOUSE_MIN_FREE_BYTES",
+        str(128 * MIB),
+        "BYTES",
+        "Refuse requests with UNAVAILABLE or 503, to be sent again, while the data directory's disk has less than this "
+        "left. The default is room for the largest request on its way and in its tables; 0 uses the disk up.",
+    ),
+    Setting(
         "max-span-age",
         "SPANHOUSE_MAX_SPAN_AGE",
         "3650d",
@@ -154,6 +163,12 @@ SERVE_SETTINGS = (
         "Refuse spans that start further in the future than this (0 takes any).",
     ),
 )
+
+
+def _bytes(text: str, option: str) -> int:
+    if not text.isdecimal():
+        raise SettingsError(f"{option}: {text!r} is not a whole number of bytes")
+    return int(text)
 
 
 def _positive(text: str, option: str) -> int:
@@ -206,6 +221,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
+        min_free_bytes=_bytes(texts["min-free-bytes"], "--min-free-bytes"),
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
     )

@@ -11,12 +11,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from spanhouse_backend.errors import MalformedData, Overloaded, SpanhouseError
+from spanhouse_backend.errors import MalformedData, Overloaded, SpanhouseError, StoreUnavailable
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
 from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
+from spanhouse_backend.ingest.span_count import count_spans
 from spanhouse_backend.store.rejection import NOTHING, Rejection
+from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Inserter(Protocol):
 
 class _Waiting(NamedTuple):
     request: Framed
+    spans: int
     outcome: asyncio.Future[Rejection]
 
 
@@ -61,23 +64,53 @@ class GroupCommitter:
     so each caller's future is always resolved and none is lost.
     """
 
-    def __init__(self, store: Inserter, limits: Limits) -> None:
+    def __init__(self, store: Inserter, limits: Limits, watcher: Watcher | None = None) -> None:
         self._store = store
         self._limits = limits
+        self._watcher = watcher or Watcher()
         self._waiting: deque[_Waiting] = deque()
         self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
         self._stored = RecentRequests()
+        # Spans, by request, of the group whose insert failed half-way: recovering it stores them.
+        self._open: dict[bytes, int] = {}
+        self._settling: asyncio.Task[None] | None = None
         self._bytes = 0  # accepted and not yet answered, those being inserted included
         self._runner: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
         """Before the first request: finishes what a killed process left, and learns what is stored already.
 
-        Raises StoreUnavailable when the engine refuses.
+        A disk that is full keeps nobody from reading: what cannot be finished now stays open until `settle` succeeds.
+        Raises StoreUnavailable when the engine does not even read.
         """
-        await self._store.recover()
+        try:
+            await self.settle()
+        except StoreUnavailable as error:
+            logger.warning("an insert of an earlier process cannot be finished yet", extra={"problem": str(error)})
         newest_first = await self._store.recent(WINDOW_SECONDS, MAX_IDENTITIES)
         self._stored.add(dict(reversed(newest_first)))
+
+    async def settle(self) -> None:
+        """Finishes an insert that failed half-way, if one did. Raises StoreUnavailable while the engine refuses.
+
+        All who ask at once wait for one task, and whoever stops waiting does not stop it: what it finds stored is
+        always noted here before anything else is inserted, so nothing is stored again. It waits for nobody but the
+        store, which answers.
+        """
+        if self._settling is None:
+            self._settling = asyncio.create_task(self._settle_open(), name="settle")
+            self._settling.add_done_callback(_seen)
+        await asyncio.shield(self._settling)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of OTLP accepted and not yet answered, those being inserted included."""
+        return self._bytes
+
+    @property
+    def waiting_requests(self) -> int:
+        """Requests accepted and not yet answered, those being inserted included."""
+        return len(self._under_way)
 
     async def commit(self, request: Framed) -> Rejection:
         """Returns when the request is stored, now or the last time it was sent: what was refused of it.
@@ -89,8 +122,13 @@ class GroupCommitter:
             return NOTHING
         known = self._stored.outcome(request.identity)
         if known is not None:
+            self._watcher.repeated()
             return known
-        outcome = self._under_way.get(request.identity) or self._accept(request)
+        outcome = self._under_way.get(request.identity)
+        if outcome is None:
+            outcome = self._accept(request)
+        else:
+            self._watcher.repeated()
         # Shielded: a caller that goes away must not take the outcome from others who sent the same request.
         return await asyncio.shield(outcome)
 
@@ -107,7 +145,9 @@ class GroupCommitter:
         outcome.add_done_callback(_seen)
         self._bytes += request.size
         self._under_way[request.identity] = outcome
-        self._waiting.append(_Waiting(request, outcome))
+        spans = count_spans(request.elements)
+        self._watcher.received(spans)
+        self._waiting.append(_Waiting(request, spans, outcome))
         if self._runner is None:
             self._runner = asyncio.create_task(self._run(), name="group commit")
         return outcome
@@ -132,12 +172,14 @@ class GroupCommitter:
         """Inserts a group; when it does not decode, halves it until the guilty requests stand alone."""
         try:
             # An insert that failed half-way comes first: some of this group may be what it has stored.
-            self._stored.add(await self._store.recover())
+            await self.settle()
             group = self._answer_known(group)
             if not group:
                 return
             requests = [waiting.request for waiting in group]
             identities = [request.identity for request in requests]
+            self._open = {waiting.request.identity: waiting.spans for waiting in group}
+            begun = time.perf_counter()
             outcomes = await self._store.insert_traces(join(requests, self._window()), identities)
         except MalformedData as error:
             if len(group) == 1:
@@ -154,8 +196,21 @@ class GroupCommitter:
             self._refuse(group, error)
         else:
             self._stored.add(outcomes)
+            self._report(group, outcomes, time.perf_counter() - begun)
             for waiting in group:
-                self._settle(waiting).set_result(outcomes[waiting.request.identity])
+                self._answered(waiting).set_result(outcomes[waiting.request.identity])
+
+    async def _settle_open(self) -> None:
+        try:
+            recovered = await self._store.recover()
+            self._stored.add(recovered)
+            if recovered:
+                reported = {one: rejection for one, rejection in recovered.items() if one in self._open}
+                self._report_rejected(reported)
+                refused = sum(rejection.spans for rejection in reported.values())
+                self._watcher.recovered(len(recovered), sum(self._open[one] for one in reported) - refused)
+        finally:
+            self._settling = None
 
     def _window(self) -> Window:
         age, ahead = self._limits.max_span_age_seconds, self._limits.max_span_ahead_seconds
@@ -172,19 +227,29 @@ class GroupCommitter:
             if rejection is None:
                 unknown.append(waiting)
             else:
-                self._settle(waiting).set_result(rejection)
+                self._answered(waiting).set_result(rejection)
         return unknown
+
+    def _report(self, group: list[_Waiting], outcomes: dict[bytes, Rejection], seconds: float) -> None:
+        self._report_rejected(outcomes)
+        spans = sum(waiting.spans for waiting in group) - sum(rejection.spans for rejection in outcomes.values())
+        self._watcher.inserted(len(group), spans, sum(waiting.request.size for waiting in group), seconds)
+
+    def _report_rejected(self, outcomes: dict[bytes, Rejection]) -> None:
+        for rejection in outcomes.values():
+            if rejection.spans:
+                self._watcher.rejected(rejection.spans, rejection.reason)
 
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:
         for waiting in group:
-            self._settle(waiting).set_exception(error)
+            self._answered(waiting).set_exception(error)
 
-    def _settle(self, waiting: _Waiting) -> asyncio.Future[Rejection]:
+    def _answered(self, waiting: _Waiting) -> asyncio.Future[Rejection]:
         self._bytes -= waiting.request.size
         return self._under_way.pop(waiting.request.identity)
 
 
-def _seen(outcome: asyncio.Future[Rejection]) -> None:
-    """Marks an outcome as noticed, so that asyncio does not report one whose senders have all gone away."""
+def _seen(outcome: asyncio.Future[Any]) -> None:
+    """Marks an outcome as noticed, so that asyncio does not report one whose askers have all gone away."""
     if not outcome.cancelled():
         outcome.exception()

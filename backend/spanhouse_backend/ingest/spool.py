@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 from spanhouse_backend.errors import MalformedData, SpanhouseError
 from spanhouse_backend.ingest.framing import Framed, frame
 from spanhouse_backend.store.rejection import Rejection
+from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +82,16 @@ class SpoolReader:
     """Takes spool files in, oldest first (their names begin with the time they were written)."""
 
     def __init__(
-        self, directory: Path, commit: Callable[[Framed], Awaitable[Rejection]], max_request_bytes: int
+        self,
+        directory: Path,
+        commit: Callable[[Framed], Awaitable[Rejection]],
+        max_request_bytes: int,
+        watcher: Watcher | None = None,
     ) -> None:
         self._directory = directory
         self._commit = commit
         self._max_request_bytes = max_request_bytes
+        self._watcher = watcher or Watcher()
 
     async def watch(self) -> None:
         """Takes in what is there and what comes, until cancelled."""
@@ -128,7 +134,7 @@ class SpoolReader:
             try:
                 claimed.append((taken, taken.framed(self._max_request_bytes)))
             except MalformedData as error:
-                taken.set_aside(error)
+                self._set_aside(taken, error)
         return claimed
 
     async def _deliver(self, taken: _Taken, framed: Framed) -> bool:
@@ -136,10 +142,15 @@ class SpoolReader:
         try:
             await self._commit(framed)
         except MalformedData as error:
-            taken.set_aside(error)
+            self._set_aside(taken, error)
             return False
         except BaseException:
             taken.release()
             raise
         taken.delivered()
+        self._watcher.spool_file("stored")
         return True
+
+    def _set_aside(self, taken: _Taken, why: MalformedData) -> None:
+        taken.set_aside(why)
+        self._watcher.spool_file("corrupt")

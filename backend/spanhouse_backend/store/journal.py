@@ -49,6 +49,14 @@ class Journal:
             raise
         return Group(token, body, tuple(identities))
 
+    def try_writing(self, size: int) -> None:
+        """Writes `size` bytes and takes them away again. Raises OSError when the disk will not have them."""
+        unfinished = self._folder / (uuid.uuid4().hex + _UNFINISHED)
+        try:
+            unfinished.write_bytes(bytes(size))
+        finally:
+            unfinished.unlink(missing_ok=True)
+
     def remove(self, token: str) -> None:
         """Forgets a group that is settled. The body goes first: what is left without one means nothing."""
         for suffix in (_BODY, _UNFINISHED, _IDENTITIES):

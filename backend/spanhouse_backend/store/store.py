@@ -22,7 +22,9 @@ from spanhouse_backend.store.directory import DirectoryLock
 from spanhouse_backend.store.journal import Group, Journal
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 from spanhouse_backend.store.schema import landing_schema, query_text, statements
-from spanhouse_backend.store.translate import translate
+from spanhouse_backend.store.space import Space
+from spanhouse_backend.store.translate import error_code, translate
+from spanhouse_backend.watcher import Watcher
 
 READERS = 2
 ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
@@ -35,6 +37,14 @@ class Rows(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
+class TableSize(NamedTuple):
+    """How much one table holds: its rows, and its bytes on disk."""
+
+    name: str
+    rows: int
+    size_bytes: int
+
+
 class Store:
     """An open ClickHouse and the right to use its data directory.
 
@@ -42,13 +52,27 @@ class Store:
     deadlock; `close` waits for what is running, so no insert is cut off half-way.
     """
 
-    def __init__(self, lock: DirectoryLock, journal: Journal, inserter: Client, readers: list[Client]) -> None:
+    def __init__(
+        self,
+        lock: DirectoryLock,
+        journal: Journal,
+        space: Space,
+        inserter: Client,
+        readers: list[Client],
+        watcher: Watcher,
+    ) -> None:
         self._lock = lock
         self._journal = journal
+        self._space = space
+        self._watcher = watcher
         self._unsettled = not journal.empty
+        # Why the last write failed, '' when it succeeded, and how many bytes it was to write.
+        self._problem = ""
+        self._problem_bytes = 0
         self._remember_sql = query_text("remember_batches.sql")
         self._recent_sql = query_text("recent_batches.sql")
         self._rejected_sql = query_text("rejected_of_batches.sql")
+        self._sizes_sql = query_text("table_sizes.sql")
         self._inserter = inserter
         self._idle_readers = readers
         self._insert_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-insert")
@@ -67,9 +91,10 @@ class Store:
         }
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
+    def open(cls, directory: Path, min_free_bytes: int = 0, watcher: Watcher | None = None) -> Self:
         """Opens or makes the embedded store in `directory`, with its whole schema. Blocks for about a second.
 
+        Nothing is written while the directory's disk has less than `min_free_bytes` free.
         Raises StoreHeld when another process has it, StoreUnusable when it cannot be opened.
         """
         lock = DirectoryLock.acquire(directory)
@@ -83,7 +108,8 @@ class Store:
         except ClickHouseError as error:
             lock.release()
             raise StoreUnusable(f"cannot open the data directory {directory}: {error}") from error
-        return cls(lock, journal, clients[0], clients[1:])
+        space = Space(directory, min_free_bytes)
+        return cls(lock, journal, space, clients[0], clients[1:], watcher or Watcher())
 
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever tries to open the same directory where to ask instead."""
@@ -117,18 +143,43 @@ class Store:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._fetch, sql, dict(parameters))
 
+    async def check(self) -> None:
+        """Returns when spans can be stored and queries answered; raises StoreUnavailable with what is in the way."""
+        await self.fetch("SELECT 1", {})
+        await asyncio.to_thread(self._space.require)
+        if self._problem:
+            raise StoreUnavailable(self._problem)
+
+    async def try_writing(self) -> None:
+        """After a write that failed without leaving anything open: tries whether the disk takes as much now.
+
+        Does nothing, quickly, when the last write succeeded. Raises StoreUnavailable.
+        """
+        if self._problem and not self._unsettled:
+            await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._try_writing)
+
+    async def table_sizes(self) -> list[TableSize]:
+        """What every table holds now, by name. Raises StoreUnavailable."""
+        return [TableSize(*row) for row in (await self.fetch(self._sizes_sql, {})).rows]
+
+    def free_bytes(self) -> int:
+        """Space left on the data directory's disk. Raises OSError."""
+        return self._space.free_bytes()
+
     async def close(self) -> None:
         """Waits for running calls, closes the engine, gives up the directory."""
         await asyncio.to_thread(self._close)
 
     def _insert(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
+        self._space.require()
         try:
             group = self._journal.write(body, identities)
         except OSError as error:
-            raise StoreUnavailable(f"storing spans: {error.strerror or error}") from error
+            raise self._refused_by_disk(error, len(body)) from error
         return self._insert_group(group)
 
     def _recover(self) -> dict[bytes, Rejection]:
+        self._space.require()
         stored: dict[bytes, Rejection] = {}
         for group in self._journal.unsettled():
             try:
@@ -136,6 +187,7 @@ class Store:
             except MalformedData:
                 continue  # its senders were never told that it is stored
         self._unsettled = False
+        self._problem = ""
         return stored
 
     def _insert_group(self, group: Group) -> dict[bytes, Rejection]:
@@ -150,12 +202,39 @@ class Store:
         except ClickHouseError as error:
             failure = translate(error, "storing spans")
             if isinstance(failure, MalformedData):
-                self._journal.remove(group.token)
+                self._settled(group)
             else:
                 self._unsettled = True
+                self._failed(error, str(failure), len(group.body))
             raise failure from error
-        self._journal.remove(group.token)
+        self._settled(group)
+        self._problem = ""
         return outcomes
+
+    def _settled(self, group: Group) -> None:
+        try:
+            self._journal.remove(group.token)
+        except OSError as error:
+            # What is in the journal is inserted again, and adds nothing: that is better than not knowing.
+            self._unsettled = True
+            raise self._refused_by_disk(error, 0) from error
+
+    def _try_writing(self) -> None:
+        self._space.require()
+        try:
+            self._journal.try_writing(self._problem_bytes)
+        except OSError as error:
+            raise self._refused_by_disk(error, self._problem_bytes) from error
+        self._problem = ""
+
+    def _refused_by_disk(self, error: OSError, size: int) -> StoreUnavailable:
+        message = f"storing spans: {error.strerror or error}"
+        self._failed(error, message, size)
+        return StoreUnavailable(message)
+
+    def _failed(self, error: ClickHouseError | OSError, problem: str, size: int) -> None:
+        self._problem, self._problem_bytes = problem, size
+        self._watcher.engine_failed(error_code(error))
 
     def _remember(self, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         """Finds out what was refused, and notes it, so that whoever sends a request again hears the same."""
@@ -178,6 +257,7 @@ class Store:
             result = client.query(sql, parameters=parameters)
         except ClickHouseError as error:
             failure = translate(error, "answering a query")
+            self._watcher.engine_failed(error_code(error))
             # A query's parameters are checked before they get here: what fails now is not the asker's data.
             raise StoreUnavailable(str(failure)) if isinstance(failure, MalformedData) else failure from error
         finally:

@@ -1,5 +1,7 @@
 """The one seam where the ClickHouse client's errors become ours."""
 
+import errno
+
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable
@@ -20,6 +22,13 @@ MALFORMED_CODES = frozenset(
         444,  # UNKNOWN_PROTOBUF_FORMAT
     }
 )
+
+
+def error_code(error: ClickHouseError | OSError) -> str:
+    """What kind of error it is, in a word: ClickHouse's number, an errno's name, '' for what has neither."""
+    if isinstance(error, OSError):
+        return errno.errorcode.get(error.errno or 0, "")
+    return str(error.code or "") if isinstance(error, DatabaseError) else ""
 
 
 def translate(error: ClickHouseError, doing: str) -> StoreError:

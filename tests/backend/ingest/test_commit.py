@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 
 import pytest
+from otlp_requests import request
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
-from spanhouse_backend.ingest.framing import Framed, join
+from spanhouse_backend.ingest.framing import Framed, frame, join
 from spanhouse_backend.store.rejection import NOTHING, Rejection
+from spanhouse_backend.watcher import Watcher
 
 
 class Recorder:
@@ -291,5 +293,106 @@ def test_nothing_to_store_is_stored_at_once():
         store = Recorder()
         assert await committer(store).real.commit(Framed(b"i" * 16, (), 0)) == NOTHING
         assert store.bodies == []
+
+    asyncio.run(scenario())
+
+
+class SlowRecovery(Recorder):
+    """Recovers when told, as a large group on a slow disk does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release.set()
+        self.recovering = asyncio.Event()
+        self.recovered = asyncio.Event()
+
+    async def recover(self) -> dict[bytes, Rejection]:
+        settled, self.left_open = self.left_open, {}
+        if settled:
+            self.recovering.set()
+            await self.recovered.wait()
+        return settled
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_whoever_settles_beside_an_insert_takes_nothing_from_it(gives_up):
+    """Readiness settles too, and may be cancelled meanwhile: what turned out stored is still not stored again."""
+
+    async def scenario():
+        store = SlowRecovery()
+        store.left_open = {identity(b"half"): NOTHING}
+        commits = committer(store)
+        settling = asyncio.create_task(commits.real.settle())
+        await store.recovering.wait()
+        sent_again = asyncio.create_task(commits.commit(b"half"))
+        await asyncio.sleep(0)
+        if gives_up:
+            settling.cancel()
+        await asyncio.sleep(0)
+        store.recovered.set()
+        assert await sent_again == NOTHING
+        assert store.bodies == []
+        assert (await asyncio.gather(settling, return_exceptions=True) == [None]) is not gives_up
+
+    asyncio.run(scenario())
+
+
+class Listening(Watcher):
+    """Notes what it is told of spans."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int]] = []
+
+    def received(self, spans: int) -> None:
+        self.heard.append(("received", spans))
+
+    def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
+        self.heard.append(("inserted", spans))
+
+    def rejected(self, spans: int, reason: str) -> None:
+        self.heard.append((reason, spans))
+
+    def repeated(self) -> None:
+        self.heard.append(("repeated", 1))
+
+    def recovered(self, requests: int, spans: int) -> None:
+        self.heard.append(("recovered", spans))
+
+
+def test_spans_of_a_half_failed_insert_are_reported_stored_when_it_is_finished():
+    """Once, and without those that were refused; the request that is sent again is a repetition."""
+
+    async def scenario():
+        store, watcher = Recorder(), Listening()
+        store.release.set()
+        store.refuse = StoreUnavailable("connection lost")
+        committer = GroupCommitter(store, Limits(10_000, 10_000), watcher)
+        half = frame(request("half", [1] * 5).SerializeToString())
+        with pytest.raises(StoreUnavailable):
+            await committer.commit(half)
+        store.left_open = {half.identity: Rejection(2, "invalid trace_id")}
+        store.refuse = None
+        await committer.settle()
+        await committer.commit(half)
+        assert watcher.heard == [("received", 5), ("invalid trace_id", 2), ("recovered", 3), ("repeated", 1)]
+
+    asyncio.run(scenario())
+
+
+def test_a_server_starts_when_what_was_left_open_cannot_be_finished_yet():
+    """A full disk keeps nobody from reading; what is open is finished before anything else is stored."""
+
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        store.left_open = {identity(b"half"): NOTHING}
+        store.refuse = StoreUnavailable("No space left on device")
+        commits = committer(store)
+        await commits.recover()
+        with pytest.raises(StoreUnavailable):
+            await commits.commit(b"new")
+        store.refuse = None
+        await asyncio.gather(commits.commit(b"half"), commits.commit(b"new"))
+        assert store.bodies == [joined(b"new")]
 
     asyncio.run(scenario())

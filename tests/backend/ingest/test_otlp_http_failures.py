@@ -85,11 +85,11 @@ def test_a_sender_that_does_not_finish_is_given_up(monkeypatch, media_type):
 
 
 def test_a_server_whose_store_does_not_answer_is_alive_and_not_ready():
-    async def ask_store() -> None:
-        raise StoreUnavailable("the disk is gone")
+    async def problem() -> str:
+        return "the disk is gone"
 
     async def both() -> list[httpx.Response]:
-        app = Starlette(routes=probe_routes(ask_store))
+        app = Starlette(routes=probe_routes(problem))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             return [await client.get("/healthz"), await client.get("/readyz")]
 

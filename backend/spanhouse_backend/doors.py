@@ -1,0 +1,142 @@
+"""Watches requests at the doors, from outside: how many, how large, how long, and how they were answered.
+
+A gRPC interceptor and an ASGI middleware, so that neither the doors nor the questions behind them need to know, and
+answers that somebody else gives in between (no token, no route) are counted too. What gRPC itself answers before any
+handler is asked, such as a message over the size limit, is not seen.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from spanhouse_backend.ingest.otlp_status import Encoding
+from spanhouse_backend.metrics import Metrics
+
+# The package of OTLP's services and the paths of OTLP/HTTP end alike: the signal is the name behind them.
+_OTLP_SERVICES = "/opentelemetry.proto.collector."
+_QUERY_METHODS = "/spanhouse.v1.Query/"
+_OTLP_PATHS = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
+_SIGNALS = {"trace": "traces", "logs": "logs", "metrics": "metrics"}
+_QUESTION_PATHS = "/api/v1/"
+_OK = grpc.StatusCode.OK.name
+_HTTP_OK = 200
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class GrpcDoor(grpc.aio.ServerInterceptor):
+    """Measures OTLP requests and questions; everything else passes untouched."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """The method's own handler, watched."""
+        handler = await continuation(details)
+        report = self._report(details.method)
+        if handler is None or report is None:
+            return handler
+        answer: Any = handler.unary_unary  # None for methods that stream: there are none here to be watched
+        if answer is None:
+            return handler
+
+        async def watched(request: Any, context: Any) -> Any:
+            begun = time.perf_counter()
+            status = grpc.StatusCode.UNKNOWN.name
+            try:
+                response = await answer(request, context)
+            except asyncio.CancelledError:
+                status = grpc.StatusCode.CANCELLED.name
+                raise
+            except grpc.aio.AbortError:
+                status = context.code().name
+                raise
+            else:
+                status = _OK
+            finally:
+                report(request, status, time.perf_counter() - begun)
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(watched, handler.request_deserializer, handler.response_serializer)
+
+    def _report(self, method: str) -> Callable[[Any, str, float], None] | None:
+        """What is done with a request, its status and its seconds; None for what is not watched."""
+        metrics = self._metrics
+        if method.startswith(_OTLP_SERVICES):
+            signal = _SIGNALS.get(method.removeprefix(_OTLP_SERVICES).partition(".")[0], "other")
+
+            def exported(request: bytes, status: str, seconds: float) -> None:
+                metrics.answered(
+                    signal, "grpc", "protobuf", status, size_bytes=len(request), seconds=seconds, good=status == _OK
+                )
+
+            return exported
+        if method.startswith(_QUERY_METHODS):
+            question = method.removeprefix(_QUERY_METHODS).lower()
+            return lambda _request, status, seconds: metrics.asked(question, "grpc", status, seconds)
+        return None
+
+
+class HttpDoor:
+    """The same for HTTP, around the whole application."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and reports it when it is answered."""
+        signal = _OTLP_PATHS.get(scope["path"]) if scope["type"] == "http" else None
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        # Nothing is sent to a client that has gone away.
+        status = "none"
+        size_bytes = 0
+
+        async def counted() -> Message:
+            nonlocal size_bytes
+            message = await receive()
+            size_bytes += len(message.get("body", b""))
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, counted if signal else receive, noted)
+        finally:
+            seconds = time.perf_counter() - begun
+            if signal:
+                encoding = Encoding.of(_content_type(scope))
+                self._metrics.answered(
+                    signal,
+                    "http",
+                    encoding.name.lower() if encoding else "other",
+                    status,
+                    size_bytes=size_bytes,
+                    seconds=seconds,
+                    good=status == str(_HTTP_OK),
+                )
+            elif question := _question(scope):
+                self._metrics.asked(question, "http", status, seconds)
+
+
+def _content_type(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"content-type"), "")
+
+
+def _question(scope: Scope) -> str:
+    """The name of the question whose route was taken; '' for other paths, and for those that no route has."""
+    path: str = getattr(scope.get("route"), "path", "")
+    return path.removeprefix(_QUESTION_PATHS).partition("/")[0] if path.startswith(_QUESTION_PATHS) else ""

@@ -1,0 +1,30 @@
+"""What the store and the ingest path tell whoever watches them.
+
+They report facts by calling a Watcher and know nothing of who listens; metrics.py is what listens in a server. Calls
+come from the event loop and from the store's threads, take a microsecond or two, never block and never raise.
+"""
+
+
+class Watcher:
+    """Hears and forgets. What wants to know overrides what it wants to know."""
+
+    def received(self, spans: int) -> None:
+        """A request of `spans` spans was accepted and waits to be stored."""
+
+    def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
+        """One insert succeeded: a group of requests, spans that are stored now, bytes of OTLP, time it took."""
+
+    def rejected(self, spans: int, reason: str) -> None:
+        """Spans of one stored request were refused; `reason` is that of most of them."""
+
+    def repeated(self) -> None:
+        """A request was answered with the outcome of the first time it was sent."""
+
+    def recovered(self, requests: int, spans: int) -> None:
+        """An insert that failed half-way was finished; `spans` of it were not reported as inserted and are stored."""
+
+    def engine_failed(self, code: str) -> None:
+        """The engine or the disk refused; `code` is ClickHouse's error code, or the name of an errno."""
+
+    def spool_file(self, outcome: str) -> None:
+        """A file of the spool was `stored`, or was `corrupt` and set aside."""
