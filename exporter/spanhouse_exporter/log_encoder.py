@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # opentelemetry.proto.logs.v1: field numbers of LogRecord; ScopeLogs.log_records, which a record is, has number 2.
 _TIME_TAG, _OBSERVED_TIME_TAG, _FLAGS_TAG = b"\x09", b"\x59", b"\x45"
-_SEVERITY_NUMBER, _SEVERITY_TEXT, _BODY, _DROPPED_ATTRIBUTES, _EVENT_NAME = 2, 3, 5, 7, 12
-_ATTRIBUTE, _TRACE_ID_TAG, _SPAN_ID_TAG = b"\x32", b"\x4a\x10", b"\x52\x08"
+_SEVERITY_NUMBER, _SEVERITY_TEXT, _DROPPED_ATTRIBUTES, _EVENT_NAME = 2, 3, 7, 12
+_BODY_TAG, _ATTRIBUTE, _TRACE_ID_TAG, _SPAN_ID_TAG = b"\x2a", b"\x32", b"\x4a\x10", b"\x52\x08"
 _W3C_FLAGS = 0xFF
 _pack_times = Struct("<sQsQ").pack
 _pack_flags = Struct("<sI").pack
@@ -42,15 +42,15 @@ class LogEncoder(CachingEncoder["ReadableLogRecord"]):
             self._severity(record.severity_number, record.severity_text),
         ]
         if record.body is not None:
-            parts.append(wire.length_delimited(_BODY, wire.any_value(record.body)))
+            value = wire.any_value(record.body)
+            parts.append(_BODY_TAG + wire.varint(len(value)) + value)
         attributes: Any = record.attributes
+        if type(attributes) is BoundedAttributes:
+            if attributes.dropped:
+                parts.append(wire.unsigned(_DROPPED_ATTRIBUTES, attributes.dropped))
+            attributes = attributes._dict  # noqa: SLF001 - its accessors lock for each item
         if attributes:
-            if type(attributes) is BoundedAttributes:
-                attributes = attributes._dict  # noqa: SLF001 - its accessors lock for each item
             self._attributes(parts, _ATTRIBUTE, attributes)
-        dropped = item.dropped_attributes
-        if dropped:
-            parts.append(wire.unsigned(_DROPPED_ATTRIBUTES, dropped))
         if record.trace_flags:
             parts.append(_pack_flags(_FLAGS_TAG, record.trace_flags & _W3C_FLAGS))
         if record.trace_id:

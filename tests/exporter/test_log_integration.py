@@ -231,3 +231,28 @@ def test_forks(tmp_path, endpoint):
             assert spooled(tmp_path) == 200
             script("logger.warning('after'); provider.force_flush()", receiver.endpoint, SPANHOUSE_SPOOL=str(tmp_path))
             assert receiver.bodies() == sorted([*expected, "after"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_child_that_skips_the_interpreters_exit_flushes(tmp_path):
+    """Children of multiprocessing, and SIGTERM: what was flushed before is delivered; the queue is the SDK's."""
+    text = """
+    import multiprocessing, signal
+    def child():
+        for number in range(50):
+            logger.warning("child %d", number)
+        provider.force_flush()
+    def terminated(number, frame):
+        provider.force_flush()
+        os._exit(0)
+    if __name__ == "__main__":
+        signal.signal(signal.SIGTERM, terminated)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join()
+        logger.warning("parent")
+        os.kill(os.getpid(), signal.SIGTERM)
+    """
+    with receiving() as receiver:
+        script(text, receiver.endpoint)
+        assert receiver.bodies() == sorted([*(f"child {number}" for number in range(50)), "parent"])
