@@ -4,5 +4,6 @@ SELECT
     toUInt32(count()) AS spans,
     topK(1)(Reason)[1] AS reason
 FROM spanhouse_rejected
-WHERE Batch IN (SELECT unhex(arrayJoin({identities:Array(String)})))
+-- FixedString on both sides: turned into a String for the comparison, an identity would lose the zeros it ends with.
+WHERE Batch IN (SELECT toFixedString(unhex(arrayJoin({identities:Array(String)})), 16))
 GROUP BY Batch
