@@ -16,10 +16,12 @@ from fastapi import FastAPI
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanhouse_backend.ingest.framing import frame, join
-from spanhouse_backend.query.model import FunctionRow, FunctionsAnswer
-from spanhouse_backend.query.parse import functions_question
+from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.query_grpc import add_query_service
 from spanhouse_backend.query.query_http import query_router
+from spanhouse_backend.query.question import AnswerT, Question
+from spanhouse_backend.query.questions.functions import FunctionRow, Functions
+from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.store.store import Store
 
@@ -69,10 +71,17 @@ class QueryHouse:
         """Stores the requests as one insert, as ingest would."""
         self.run(self.store.insert_traces(join(frame(request.SerializeToString()) for request in requests), []))
 
-    def functions(self, *, now_ns: int, **parameters: str) -> FunctionsAnswer:
+    def ask(self, question: type[Question[AnswerT]], *, now_ns: int = MONDAY_10H + 24 * HOUR, **texts: str) -> AnswerT:
         """Asks the reader, with parameters as a caller would write them."""
-        texts = {"since": "", "until": "", "service": "", "sort": "", "limit": "", **parameters}
-        return self.run(self.reader.functions(functions_question(**texts, now_ns=now_ns)))
+        return self.run(self.reader.ask(question.read(texts, now_ns)))
+
+    def functions(self, *, now_ns: int, **parameters: str) -> Answer[FunctionRow]:
+        """The table of functions."""
+        return self.ask(Functions, now_ns=now_ns, **parameters)
+
+    def trace(self, trace_id: str) -> TraceAnswer:
+        """The spans of one trace."""
+        return self.ask(Trace, trace_id=trace_id)
 
     def only_row(self, *, now_ns: int, **parameters: str) -> FunctionRow:
         """The single row of an answer that must have one."""

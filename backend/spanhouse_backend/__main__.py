@@ -19,6 +19,7 @@ BACKEND_PACKAGES = frozenset(
         "fastapi",
         "google.rpc",
         "grpc_health",
+        "lark",
         "opentelemetry.proto",
         "prometheus_client",
         "rich",

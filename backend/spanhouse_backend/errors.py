@@ -6,6 +6,7 @@ SpanhouseError
 │   ├── StoreHeld        the data directory is in use by another process
 │   ├── StoreUnusable    the data directory cannot be read or written, or is not ours
 │   ├── MalformedData    the engine could not decode what it was given: the sender's fault
+│   ├── BadPattern       the engine cannot read a regular expression: the asker's fault
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
 └── InvalidQuestion      a query parameter that makes no sense, by name
@@ -45,6 +46,14 @@ class MalformedData(StoreError):
     """The engine could not decode what it was given."""
 
 
+class BadPattern(StoreError):
+    """The engine cannot read a regular expression; `problem` is what it says of it."""
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
 class StoreUnavailable(StoreError):
     """The engine or the disk refused for a reason that lies with it, not with the sender."""
 
@@ -56,10 +65,23 @@ class Overloaded(SpanhouseError):
 class InvalidQuestion(SpanhouseError):
     """A query parameter that makes no sense.
 
-    `parameter` is its name as the caller wrote it; the text says what is wrong with its value.
+    `parameter` is its name as the caller wrote it; the text says what is wrong with its value. Of a value that is
+    itself a small language, `text` is the value and `column` where in it the trouble is, counted from 1.
     """
 
-    def __init__(self, parameter: str, problem: str) -> None:
-        super().__init__(f"{parameter}: {problem}")
+    def __init__(self, parameter: str, problem: str, *, text: str = "", column: int | None = None) -> None:
+        where = "" if column is None else f"column {column}: "
+        super().__init__(f"{parameter}: {where}{problem}")
         self.parameter = parameter
         self.problem = problem
+        self.text = text
+        self.column = column
+
+    @property
+    def pointed(self) -> str:
+        """The problem, and below it the value with a caret under its column; for terminals."""
+        if self.column is None:
+            return self.problem
+        # Whatever is not printable would put the caret in the wrong place, or steer the terminal.
+        line = "".join(char if char.isprintable() else " " for char in self.text)
+        return f"{self.problem}\n  {line}\n  {' ' * (self.column - 1)}^"

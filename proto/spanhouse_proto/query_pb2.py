@@ -24,29 +24,37 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bspanhouse_proto/query.proto\x12\x0cspanhouse.v1\"^\n\x10\x46unctionsRequest\x12\r\n\x05since\x18\x01 \x01(\t\x12\r\n\x05until\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x0c\n\x04sort\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\r\"\x85\x01\n\x11\x46unctionsResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63uracy\x18\x02 \x01(\t\x12\x14\n\x0c\x66rom_unix_ns\x18\x03 \x01(\x04\x12\x12\n\nto_unix_ns\x18\x04 \x01(\x04\x12$\n\x04rows\x18\x05 \x03(\x0b\x32\x16.spanhouse.v1.Function\"\x9d\x02\n\x08\x46unction\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x04 \x01(\x04\x12\x0f\n\x07mean_ns\x18\x05 \x01(\x01\x12\x11\n\tstderr_ns\x18\x06 \x01(\x01\x12\x0e\n\x06min_ns\x18\x07 \x01(\x04\x12\x0e\n\x06p50_ns\x18\x08 \x01(\x04\x12\x0e\n\x06p90_ns\x18\t \x01(\x04\x12\x0e\n\x06p95_ns\x18\n \x01(\x04\x12\x0e\n\x06p99_ns\x18\x0b \x01(\x04\x12\x0f\n\x07p999_ns\x18\x0c \x01(\x04\x12\x0e\n\x06max_ns\x18\r \x01(\x04\x12\x10\n\x08total_ns\x18\x0e \x01(\x04\x12\x12\n\ntail_ratio\x18\x0f \x01(\x01\x12\x18\n\x10slowest_trace_id\x18\x10 \x01(\t\" \n\x0cTraceRequest\x12\x10\n\x08trace_id\x18\x01 \x01(\t\"D\n\rTraceResponse\x12 \n\x04rows\x18\x01 \x03(\x0b\x32\x12.spanhouse.v1.Span\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\xad\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x0f\n\x07span_id\x18\x02 \x01(\t\x12\x16\n\x0eparent_span_id\x18\x03 \x01(\t\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x0c\n\x04kind\x18\x06 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x07 \x01(\x04\x12\x13\n\x0b\x64uration_ns\x18\x08 \x01(\x04\x12\x0e\n\x06status\x18\t \x01(\t\x12\x16\n\x0estatus_message\x18\n \x01(\t\x12\x36\n\nattributes\x18\x0b \x03(\x0b\x32\".spanhouse.v1.Span.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x97\x01\n\x05Query\x12L\n\tFunctions\x12\x1e.spanhouse.v1.FunctionsRequest\x1a\x1f.spanhouse.v1.FunctionsResponse\x12@\n\x05Trace\x12\x1a.spanhouse.v1.TraceRequest\x1a\x1b.spanhouse.v1.TraceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bspanhouse_proto/query.proto\x12\x0cspanhouse.v1\"\x8b\x01\n\x10\x46unctionsRequest\x12\r\n\x05since\x18\x01 \x01(\t\x12\r\n\x05until\x18\x02 \x01(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x0c\n\x04sort\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x07 \x01(\t\x12\r\n\x05\x65xact\x18\x08 \x01(\x08\"\x94\x01\n\x11\x46unctionsResponse\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63uracy\x18\x02 \x01(\t\x12\x14\n\x0c\x66rom_unix_ns\x18\x03 \x01(\x04\x12\x12\n\nto_unix_ns\x18\x04 \x01(\x04\x12$\n\x04rows\x18\x05 \x03(\x0b\x32\x16.spanhouse.v1.Function\x12\r\n\x05notes\x18\x06 \x03(\t\"\x9d\x02\n\x08\x46unction\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x04 \x01(\x04\x12\x0f\n\x07mean_ns\x18\x05 \x01(\x01\x12\x11\n\tstderr_ns\x18\x06 \x01(\x01\x12\x0e\n\x06min_ns\x18\x07 \x01(\x04\x12\x0e\n\x06p50_ns\x18\x08 \x01(\x04\x12\x0e\n\x06p90_ns\x18\t \x01(\x04\x12\x0e\n\x06p95_ns\x18\n \x01(\x04\x12\x0e\n\x06p99_ns\x18\x0b \x01(\x04\x12\x0f\n\x07p999_ns\x18\x0c \x01(\x04\x12\x0e\n\x06max_ns\x18\r \x01(\x04\x12\x10\n\x08total_ns\x18\x0e \x01(\x04\x12\x12\n\ntail_ratio\x18\x0f \x01(\x01\x12\x18\n\x10slowest_trace_id\x18\x10 \x01(\t\"\x8f\x01\n\nAskRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12<\n\nparameters\x18\x02 \x03(\x0b\x32(.spanhouse.v1.AskRequest.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\x0b\x41skResponse\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\t\" \n\x0cTraceRequest\x12\x10\n\x08trace_id\x18\x01 \x01(\t\"D\n\rTraceResponse\x12 \n\x04rows\x18\x01 \x03(\x0b\x32\x12.spanhouse.v1.Span\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\xad\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\t\x12\x0f\n\x07span_id\x18\x02 \x01(\t\x12\x16\n\x0eparent_span_id\x18\x03 \x01(\t\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x0c\n\x04kind\x18\x06 \x01(\t\x12\x15\n\rstart_unix_ns\x18\x07 \x01(\x04\x12\x13\n\x0b\x64uration_ns\x18\x08 \x01(\x04\x12\x0e\n\x06status\x18\t \x01(\t\x12\x16\n\x0estatus_message\x18\n \x01(\t\x12\x36\n\nattributes\x18\x0b \x03(\x0b\x32\".spanhouse.v1.Span.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xd5\x01\n\x05Query\x12L\n\tFunctions\x12\x1e.spanhouse.v1.FunctionsRequest\x1a\x1f.spanhouse.v1.FunctionsResponse\x12@\n\x05Trace\x12\x1a.spanhouse.v1.TraceRequest\x1a\x1b.spanhouse.v1.TraceResponse\x12<\n\x03\x41sk\x12\x18.spanhouse.v1.AskRequest\x1a\x19.spanhouse.v1.AskResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'spanhouse_proto.query_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ASKREQUEST_PARAMETERSENTRY']._loaded_options = None
+  _globals['_ASKREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_SPAN_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_SPAN_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_FUNCTIONSREQUEST']._serialized_start=45
-  _globals['_FUNCTIONSREQUEST']._serialized_end=139
-  _globals['_FUNCTIONSRESPONSE']._serialized_start=142
-  _globals['_FUNCTIONSRESPONSE']._serialized_end=275
-  _globals['_FUNCTION']._serialized_start=278
-  _globals['_FUNCTION']._serialized_end=563
-  _globals['_TRACEREQUEST']._serialized_start=565
-  _globals['_TRACEREQUEST']._serialized_end=597
-  _globals['_TRACERESPONSE']._serialized_start=599
-  _globals['_TRACERESPONSE']._serialized_end=667
-  _globals['_SPAN']._serialized_start=670
-  _globals['_SPAN']._serialized_end=971
-  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_start=922
-  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_end=971
-  _globals['_QUERY']._serialized_start=974
-  _globals['_QUERY']._serialized_end=1125
+  _globals['_FUNCTIONSREQUEST']._serialized_start=46
+  _globals['_FUNCTIONSREQUEST']._serialized_end=185
+  _globals['_FUNCTIONSRESPONSE']._serialized_start=188
+  _globals['_FUNCTIONSRESPONSE']._serialized_end=336
+  _globals['_FUNCTION']._serialized_start=339
+  _globals['_FUNCTION']._serialized_end=624
+  _globals['_ASKREQUEST']._serialized_start=627
+  _globals['_ASKREQUEST']._serialized_end=770
+  _globals['_ASKREQUEST_PARAMETERSENTRY']._serialized_start=721
+  _globals['_ASKREQUEST_PARAMETERSENTRY']._serialized_end=770
+  _globals['_ASKRESPONSE']._serialized_start=772
+  _globals['_ASKRESPONSE']._serialized_end=817
+  _globals['_TRACEREQUEST']._serialized_start=819
+  _globals['_TRACEREQUEST']._serialized_end=851
+  _globals['_TRACERESPONSE']._serialized_start=853
+  _globals['_TRACERESPONSE']._serialized_end=921
+  _globals['_SPAN']._serialized_start=924
+  _globals['_SPAN']._serialized_end=1225
+  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_start=1176
+  _globals['_SPAN_ATTRIBUTESENTRY']._serialized_end=1225
+  _globals['_QUERY']._serialized_start=1228
+  _globals['_QUERY']._serialized_end=1441
 # @@protoc_insertion_point(module_scope)

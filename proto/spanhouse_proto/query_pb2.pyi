@@ -30,8 +30,12 @@ class FunctionsRequest(_message.Message):
     SERVICE_FIELD_NUMBER: _builtins.int
     SORT_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     since: _builtins.str
-    """Half-open window [since, until): ISO 8601, Unix seconds, or an age such as "15m", "1h", "7d".
+    """Half-open window [since, until): ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or both ends in
+    `since`: "2026-01-31T09:00Z+1h".
     Empty `since` is everything stored; empty `until` is now.
     """
     until: _builtins.str
@@ -41,6 +45,12 @@ class FunctionsRequest(_message.Message):
     """A column of Function, such as "p99_ns"; empty is "total_ns". Numbers sort downwards, names upwards."""
     limit: _builtins.int
     """At most this many rows; 0 is the default of 50."""
+    name: _builtins.str
+    """Only functions of this name, when not empty."""
+    filter: _builtins.str
+    """Only calls like these: `status=error duration>50ms attr.user.tier=gold`."""
+    exact: _builtins.bool
+    """Exact percentiles from the spans themselves rather than from rollups."""
     def __init__(
         self,
         *,
@@ -49,10 +59,13 @@ class FunctionsRequest(_message.Message):
         service: _builtins.str = ...,
         sort: _builtins.str = ...,
         limit: _builtins.int = ...,
+        name: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "service", b"service", "since", b"since", "sort", b"sort", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exact", b"exact", "filter", b"filter", "limit", b"limit", "name", b"name", "service", b"service", "since", b"since", "sort", b"sort", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -67,6 +80,7 @@ class FunctionsResponse(_message.Message):
     FROM_UNIX_NS_FIELD_NUMBER: _builtins.int
     TO_UNIX_NS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Where the numbers came from: "rollup_1m", "rollup_1h" or "raw"."""
     accuracy: _builtins.str
@@ -78,6 +92,10 @@ class FunctionsResponse(_message.Message):
     to_unix_ns: _builtins.int
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Function]: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sentences for whoever reads the numbers, such as that the spans of the window's beginning have expired."""
+
     def __init__(
         self,
         *,
@@ -86,10 +104,11 @@ class FunctionsResponse(_message.Message):
         from_unix_ns: _builtins.int = ...,
         to_unix_ns: _builtins.int = ...,
         rows: _abc.Iterable[Global___Function] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "from_unix_ns", b"from_unix_ns", "rows", b"rows", "source", b"source", "to_unix_ns", b"to_unix_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "from_unix_ns", b"from_unix_ns", "notes", b"notes", "rows", b"rows", "source", b"source", "to_unix_ns", b"to_unix_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -161,6 +180,75 @@ class Function(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Function: _TypeAlias = Function  # noqa: Y015
+
+@_typing.final
+class AskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    question: _builtins.str
+    """The question's name, such as "series"."""
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Its parameters, as they are written in a URL."""
+
+    def __init__(
+        self,
+        *,
+        question: _builtins.str = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskRequest: _TypeAlias = AskRequest  # noqa: Y015
+
+@_typing.final
+class AskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """JSON. The first message of a stream has the answer's document without its rows, the others an array of rows each."""
+    rows: _builtins.str
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+        rows: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskResponse: _TypeAlias = AskResponse  # noqa: Y015
 
 @_typing.final
 class TraceRequest(_message.Message):

@@ -44,6 +44,11 @@ class QueryStub(object):
                 request_serializer=spanhouse__proto_dot_query__pb2.TraceRequest.SerializeToString,
                 response_deserializer=spanhouse__proto_dot_query__pb2.TraceResponse.FromString,
                 _registered_method=True)
+        self.Ask = channel.unary_stream(
+                '/spanhouse.v1.Query/Ask',
+                request_serializer=spanhouse__proto_dot_query__pb2.AskRequest.SerializeToString,
+                response_deserializer=spanhouse__proto_dot_query__pb2.AskResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -63,6 +68,14 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Ask(self, request, context):
+        """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
+        NOT_FOUND when there is no such question.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +88,11 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.Trace,
                     request_deserializer=spanhouse__proto_dot_query__pb2.TraceRequest.FromString,
                     response_serializer=spanhouse__proto_dot_query__pb2.TraceResponse.SerializeToString,
+            ),
+            'Ask': grpc.unary_stream_rpc_method_handler(
+                    servicer.Ask,
+                    request_deserializer=spanhouse__proto_dot_query__pb2.AskRequest.FromString,
+                    response_serializer=spanhouse__proto_dot_query__pb2.AskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +149,33 @@ class Query(object):
             '/spanhouse.v1.Query/Trace',
             spanhouse__proto_dot_query__pb2.TraceRequest.SerializeToString,
             spanhouse__proto_dot_query__pb2.TraceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Ask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/spanhouse.v1.Query/Ask',
+            spanhouse__proto_dot_query__pb2.AskRequest.SerializeToString,
+            spanhouse__proto_dot_query__pb2.AskResponse.FromString,
             options,
             channel_credentials,
             insecure,

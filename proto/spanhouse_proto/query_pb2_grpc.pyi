@@ -38,6 +38,10 @@ class QueryStub:
     """Per function: how often, how slow, how often wrong, over a window of time."""
     Trace: _grpc.UnaryUnaryMultiCallable[_query_pb2.TraceRequest, _query_pb2.TraceResponse]
     """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
+    Ask: _grpc.UnaryStreamMultiCallable[_query_pb2.AskRequest, _query_pb2.AskResponse]
+    """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
+    NOT_FOUND when there is no such question.
+    """
 
 @_typing.type_check_only
 class QueryAsyncStub(QueryStub):
@@ -46,6 +50,10 @@ class QueryAsyncStub(QueryStub):
     """Per function: how often, how slow, how often wrong, over a window of time."""
     Trace: _aio.UnaryUnaryMultiCallable[_query_pb2.TraceRequest, _query_pb2.TraceResponse]  # type: ignore[assignment]
     """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
+    Ask: _aio.UnaryStreamMultiCallable[_query_pb2.AskRequest, _query_pb2.AskResponse]  # type: ignore[assignment]
+    """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
+    NOT_FOUND when there is no such question.
+    """
 
 class QueryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -63,5 +71,15 @@ class QueryServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.TraceResponse, _abc.Awaitable[_query_pb2.TraceResponse]]:
         """Every span of one trace, in order of start. NOT_FOUND when none is stored."""
+
+    @_abc_1.abstractmethod
+    def Ask(
+        self,
+        request: _query_pb2.AskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_query_pb2.AskResponse], _abc.AsyncIterator[_query_pb2.AskResponse]]:
+        """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
+        NOT_FOUND when there is no such question.
+        """
 
 def add_QueryServicer_to_server(servicer: QueryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

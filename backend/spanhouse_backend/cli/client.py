@@ -72,7 +72,7 @@ def where_options(command: Command) -> Command:
 
 def usage_error(error: InvalidQuestion) -> click.UsageError:
     """The usage error, exit code 2, for a parameter that was written as an option."""
-    return click.BadParameter(error.problem, param_hint=f"--{error.parameter}")
+    return click.BadParameter(error.pointed, param_hint=f"--{error.parameter}")
 
 
 def ask(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:

@@ -7,7 +7,7 @@ the trace is long. Every span is shown exactly once all the same.
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from spanhouse_backend.query.model import SpanRow
+from spanhouse_backend.query.questions.trace import SpanRow
 
 # Deeper levels are drawn like this one: a chain of 10,000 spans must not make lines of 30,000 characters.
 _MAX_DEPTH = 40

@@ -12,9 +12,11 @@ from rich.text import Text
 from spanhouse_backend.cli.client import TIMEOUT_SECONDS, Where, ask, usage_error, where_options
 from spanhouse_backend.cli.output import console, duration, format_option, printable, write_csv, write_json
 from spanhouse_backend.errors import InvalidQuestion
-from spanhouse_backend.query.model import FunctionRow, FunctionsAnswer
-from spanhouse_backend.query.parse import DEFAULT_LIMIT, DEFAULT_SORT, SORTS, functions_question
-from spanhouse_backend.query.wire import functions_document, functions_from_proto, iso_time
+from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.parameters import DEFAULT_LIMIT
+from spanhouse_backend.query.questions.functions import DEFAULT_SORT, SORTS, FunctionRow, Functions
+from spanhouse_backend.query.times import iso_time
+from spanhouse_backend.query.wire import document, functions_from_proto
 from spanhouse_proto.query_pb2 import FunctionsRequest
 
 
@@ -58,15 +60,14 @@ def top(since: str, until: str, service: str, sort: str, limit: str, form: str, 
     """Show which functions are slow, how often they are called and how often they fail."""
     try:
         # The server reads them again with its own clock; this only tells mistakes from failures.
-        question = functions_question(
-            since=since, until=until, service=service, sort=sort, limit=limit, now_ns=time.time_ns()
-        )
+        texts = {"since": since, "until": until, "service": service, "sort": sort, "limit": limit}
+        question = Functions.read(texts, time.time_ns())
     except InvalidQuestion as error:
         raise usage_error(error) from error
     request = FunctionsRequest(since=since, until=until, service=service, sort=sort, limit=question.limit)
     answer = functions_from_proto(ask(where, lambda query: query.Functions(request, timeout=TIMEOUT_SECONDS)))
     if form == "json":
-        write_json(functions_document(answer))
+        write_json(document(answer))
     elif form == "csv":
         write_csv([field.name for field in fields(FunctionRow)], map(astuple, answer.rows))
     elif not answer.rows:
@@ -75,7 +76,7 @@ def top(since: str, until: str, service: str, sort: str, limit: str, form: str, 
         _print_table(answer, question.sort, full=len(answer.rows) == question.limit)
 
 
-def _say_nothing_found(answer: FunctionsAnswer, service: str, until: str) -> None:
+def _say_nothing_found(answer: Answer[FunctionRow], service: str, until: str) -> None:
     of = f" of service {printable(service)}" if service else ""
     end = iso_time(answer.to_ns)
     if answer.from_ns:
@@ -91,7 +92,7 @@ def _say_nothing_found(answer: FunctionsAnswer, service: str, until: str) -> Non
         )
 
 
-def _print_table(answer: FunctionsAnswer, sort: str, *, full: bool) -> None:
+def _print_table(answer: Answer[FunctionRow], sort: str, *, full: bool) -> None:
     out = console()
     since = f"From {iso_time(answer.from_ns)}" if answer.from_ns else "Everything"
     table = Table(box=None, padding=(0, _PADDING, 0, 0), header_style="bold")

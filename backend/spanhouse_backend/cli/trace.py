@@ -12,9 +12,9 @@ from spanhouse_backend.cli.client import TIMEOUT_SECONDS, Where, ask, where_opti
 from spanhouse_backend.cli.output import console, duration, format_option, printable, write_csv, write_json
 from spanhouse_backend.cli.span_tree import longest, tree_order
 from spanhouse_backend.errors import InvalidQuestion
-from spanhouse_backend.query.model import SpanRow, TraceAnswer
-from spanhouse_backend.query.parse import parse_trace_id
-from spanhouse_backend.query.wire import iso_time, trace_document, trace_from_proto
+from spanhouse_backend.query.questions.trace import SpanRow, TraceAnswer, parse_trace_id
+from spanhouse_backend.query.times import iso_time
+from spanhouse_backend.query.wire import document, trace_from_proto
 from spanhouse_proto.query_pb2 import TraceRequest
 
 _MAX_BAR_WIDTH = 30
@@ -48,7 +48,7 @@ def trace(trace_id: str, limit: int, form: str, where: Where) -> None:
         raise click.BadParameter(error.problem, param_hint="TRACE_ID") from error
     answer = trace_from_proto(ask(where, lambda query: query.Trace(request, timeout=TIMEOUT_SECONDS)))
     if form == "json":
-        write_json(trace_document(answer))
+        write_json(document(answer))
     elif form == "csv":
         write_csv(_FIELDS, map(_csv_row, answer.rows))
     else:

@@ -4,18 +4,29 @@ What was asked wrongly is INVALID_ARGUMENT, what is not stored NOT_FOUND. When t
 UNAVAILABLE, as it is when no server answers at all; the trailing metadata tells the two apart.
 """
 
+import json
 import time
-from typing import NoReturn
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import Message
 
 from spanhouse_backend.errors import InvalidQuestion, StoreError
-from spanhouse_backend.query.parse import functions_question, parse_trace_id
+from spanhouse_backend.query.question import AnswerT, Question
+from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.questions.functions import Functions
+from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import STORE_FAILED, functions_to_proto, trace_to_proto
+from spanhouse_backend.query.wire import STORE_FAILED, document, functions_to_proto, trace_to_proto
 from spanhouse_proto import query_pb2, query_pb2_grpc
 
 QUERY_SERVICE = query_pb2.DESCRIPTOR.services_by_name["Query"].full_name
+# So many that their messages stay well below gRPC's 4 MiB, at a few hundred bytes a row.
+ROWS_PER_MESSAGE = 500
+_QUESTIONS = {question.name: question for question in QUESTIONS}
+
+_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def add_query_service(server: grpc.aio.Server, reader: Reader) -> None:
@@ -24,41 +35,57 @@ def add_query_service(server: grpc.aio.Server, reader: Reader) -> None:
 
 
 class _Query(query_pb2_grpc.QueryServicer):
-    """Each method reads its request's texts, asks the reader, and encodes the answer."""
+    """Each method reads its request's texts, asks the reader, and encodes the answer. The names are the protocol's."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def Functions(  # noqa: N802  # the name is the protocol's
-        self, request: query_pb2.FunctionsRequest, context: grpc.aio.ServicerContext[object, object]
+    async def Functions(  # noqa: N802
+        self, request: query_pb2.FunctionsRequest, context: _Context
     ) -> query_pb2.FunctionsResponse:
-        try:
-            question = functions_question(
-                since=request.since,
-                until=request.until,
-                service=request.service,
-                sort=request.sort,
-                limit=request.limit,
-                now_ns=time.time_ns(),
-            )
-            return functions_to_proto(await self._reader.functions(question))
-        except (InvalidQuestion, StoreError) as error:
-            await _abort(context, error)
+        return functions_to_proto(await self._answer(Functions, _texts(request), context))
 
-    async def Trace(  # noqa: N802  # the name is the protocol's
-        self, request: query_pb2.TraceRequest, context: grpc.aio.ServicerContext[object, object]
+    async def Trace(  # noqa: N802
+        self, request: query_pb2.TraceRequest, context: _Context
     ) -> query_pb2.TraceResponse:
+        return trace_to_proto(await self._answer(Trace, _texts(request), context))
+
+    async def Ask(  # noqa: N802
+        self, request: query_pb2.AskRequest, context: _Context
+    ) -> AsyncIterator[query_pb2.AskResponse]:
+        asked = _QUESTIONS.get(request.question)
+        if asked is None:
+            names = ", ".join(_QUESTIONS)
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"there is no question {request.question[:100]!r}: there are {names}"
+            )
+        head = document(await self._answer(asked, request.parameters, context))
+        rows = head.pop("rows")
+        yield query_pb2.AskResponse(document=json.dumps(head))
+        for start in range(0, len(rows), ROWS_PER_MESSAGE):
+            yield query_pb2.AskResponse(rows=json.dumps(rows[start : start + ROWS_PER_MESSAGE]))
+
+    async def _answer(self, asked: type[Question[AnswerT]], texts: Any, context: _Context) -> AnswerT:
         try:
-            trace_id = parse_trace_id(request.trace_id)
-            answer = await self._reader.trace(trace_id)
+            question = asked.read(texts, time.time_ns())
+            answer = await self._reader.ask(question)
         except (InvalidQuestion, StoreError) as error:
             await _abort(context, error)
-        if not answer.rows:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no span of trace {trace_id} is stored")
-        return trace_to_proto(answer)
+        if not answer.rows and (missing := question.missing()):
+            await context.abort(grpc.StatusCode.NOT_FOUND, missing)
+        return answer
 
 
-async def _abort(context: grpc.aio.ServicerContext[object, object], error: InvalidQuestion | StoreError) -> NoReturn:
+def _texts(request: Message) -> dict[str, str]:
+    """A typed request as the texts it stands for: its fields are named as the parameters are."""
+    return {field.name: _text(value) for field, value in request.ListFields()}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+async def _abort(context: _Context, error: InvalidQuestion | StoreError) -> NoReturn:
     if isinstance(error, InvalidQuestion):
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     await context.abort(grpc.StatusCode.UNAVAILABLE, str(error), (STORE_FAILED,))

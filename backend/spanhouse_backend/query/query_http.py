@@ -1,37 +1,33 @@
 """The REST face of the reader: GET /api/v1/<question>, described by OpenAPI.
 
-Parameters arrive as text and are read where gRPC's are, so that both refuse the same things in the same words; a
-refusal is {"error": {"parameter": .., "message": ..}}.
+Routes, parameters and the schemas of answers are made from the questions' own descriptions. Parameters are read where
+gRPC's are, so that both refuse the same things in the same words; a refusal is
+{"error": {"parameter": .., "message": ..}}, with the `column` for what is wrong inside a filter.
 """
 
 import time
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from dataclasses import fields
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field, create_model
 
 from spanhouse_backend.errors import InvalidQuestion, StoreError
-from spanhouse_backend.query.model import Accuracy, FunctionRow, Source, SpanRow
-from spanhouse_backend.query.parse import (
-    DEFAULT_LIMIT,
-    DEFAULT_SORT,
-    MAX_LIMIT,
-    SORTS,
-    functions_question,
-    parse_trace_id,
-)
-from spanhouse_backend.query.reader import MAX_TRACE_SPANS, Reader
-from spanhouse_backend.query.wire import functions_document, trace_document
+from spanhouse_backend.query.answers import Accuracy, Source
+from spanhouse_backend.query.question import Parameter, Question
+from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.query.wire import document
 
 
 class Problem(BaseModel):
-    """What is wrong, and with which parameter if with one."""
+    """What is wrong, with which parameter if with one, and at which column of it if that is known."""
 
     parameter: str | None
     message: str
+    column: int | None = None
 
 
 class Failure(BaseModel):
@@ -40,80 +36,26 @@ class Failure(BaseModel):
     error: Problem
 
 
-class FunctionsDocument(BaseModel):
-    """The table of functions over [from, to), whole minutes; durations are nanoseconds."""
-
-    source: Source
-    accuracy: Accuracy
-    from_: Annotated[str, Field(alias="from", json_schema_extra={"format": "date-time"})]
-    to: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    rows: list[FunctionRow]
+_IsoTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+# Questions that have their subject in the path, as REST has it.
+_PATHS = {"trace": "/trace/{trace_id}"}
 
 
-class TraceDocument(BaseModel):
-    """The spans of one trace in order of start; `from` and `to` are its first start and its last end."""
-
-    source: Literal["raw"]
-    accuracy: Literal["exact"]
-    from_: Annotated[str, Field(alias="from", json_schema_extra={"format": "date-time"})]
-    to: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    truncated: Annotated[bool, Field(description=f"Whether there are more than the {MAX_TRACE_SPANS} spans given.")]
-    rows: list[SpanRow]
-
-
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class _QueryRoute(APIRoute):
-    """Turns our errors into answers, and refuses parameters that the question does not have.
-
-    A misspelt parameter would otherwise be left out in silence, and the answer be to another question.
-    """
-
-    def get_route_handler(self) -> _Handler:
-        answer = super().get_route_handler()
-        known = {parameter.alias for parameter in self.dependant.query_params}
-
-        async def handle(request: Request) -> Response:
-            try:
-                _refuse_unknown(request, known)
-                return await answer(request)
-            except InvalidQuestion as error:
-                return _failure(400, str(error), error.parameter)
-            except StoreError as error:
-                return _failure(503, str(error))
-
-        return handle
-
-
-def _refuse_unknown(request: Request, known: set[str]) -> None:
-    for name in request.query_params:
-        if name not in known:
-            choices = f"; there are {', '.join(sorted(known))}" if known else ""
-            raise InvalidQuestion(name[:100], f"no such parameter{choices}")
-
-
-def _failure(status: int, message: str, parameter: str | None = None) -> JSONResponse:
-    return JSONResponse(Failure(error=Problem(parameter=parameter, message=message)).model_dump(), status)
-
-
-_TIME = 'ISO 8601, Unix seconds, or an age such as "15m", "1h", "7d"'
-Since = Annotated[str, Query(description=f"Where the window begins: {_TIME}. Everything stored if not given.")]
-Until = Annotated[str, Query(description=f"Where the window ends, itself not included: {_TIME}. Now if not given.")]
-Service = Annotated[str, Query(description="Only this service.")]
-Sort = Annotated[
-    str,
-    Query(
-        description='Numbers sort downwards, names upwards; "_ns" may be left out.',
-        json_schema_extra={"enum": list(SORTS)},
-    ),
-]
-Limit = Annotated[
-    str | int,
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
-    Query(description="At most this many rows."),
-]
-TraceId = Annotated[str, Path(description="32 hexadecimal digits.")]
+def document_model(question: type[Question[Any]]) -> type[BaseModel]:
+    """The JSON of a question's answers, as OpenAPI describes it: what wire.document makes."""
+    known = {"source", "accuracy", "from_ns", "to_ns", "rows"}
+    further = {field.name: (field.type, ...) for field in fields(question.answer_type) if field.name not in known}
+    model: type[BaseModel] = create_model(
+        f"{question.__name__}Document",
+        __doc__=question.answer_type.__doc__,
+        source=(Source, ...),
+        accuracy=(Accuracy, ...),
+        from_=(_IsoTime, Field(alias="from")),
+        to=(_IsoTime, ...),
+        **further,  # type: ignore[call-overload]  # names and types that are known at run time only
+        rows=(list[question.row], ...),  # type: ignore[name-defined]  # likewise
+    )
+    return model
 
 
 def query_router(reader: Reader) -> APIRouter:
@@ -121,39 +63,66 @@ def query_router(reader: Reader) -> APIRouter:
     router = APIRouter(
         prefix="/api/v1",
         tags=["query"],
-        route_class=_QueryRoute,
         responses={
             # Not 400, although it always is: "4XX" also keeps FastAPI from promising its own 422, which never comes.
             "4XX": {"model": Failure, "description": "A parameter that makes no sense, by name."},
             503: {"model": Failure, "description": "The store cannot answer now."},
         },
     )
-
-    @router.get("/functions", response_model=FunctionsDocument)
-    async def functions(
-        since: Since = "",
-        until: Until = "",
-        service: Service = "",
-        sort: Sort = DEFAULT_SORT,
-        limit: Limit = DEFAULT_LIMIT,
-    ) -> dict[str, Any]:
-        """Which functions are slow, how often are they called, how often do they fail?"""
-        question = functions_question(
-            since=since, until=until, service=service, sort=sort, limit=limit, now_ns=time.time_ns()
+    for question in QUESTIONS:
+        path = _PATHS.get(question.name, f"/{question.name}")
+        missing: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "Nothing of it is stored."}}
+        router.add_api_route(
+            path,
+            _endpoint(reader, question),
+            response_model=document_model(question),
+            responses=missing if question.missing is not Question.missing else {},
+            name=question.name,
+            description=question.help(),
+            openapi_extra={"parameters": [_described(path, parameter) for parameter in question.parameters()]},
         )
-        return functions_document(await reader.functions(question))
-
-    @router.get(
-        "/trace/{trace_id}",
-        response_model=TraceDocument,
-        responses={404: {"model": Failure, "description": "No span of this trace is stored."}},
-    )
-    async def trace(trace_id: TraceId) -> Any:
-        """Every span of one trace, in order of start."""
-        known = parse_trace_id(trace_id)
-        answer = await reader.trace(known)
-        if not answer.rows:
-            return _failure(404, f"no span of trace {known} is stored", "trace_id")
-        return trace_document(answer)
-
     return router
+
+
+def _endpoint(reader: Reader, asked: type[Question[Any]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            question = asked.read(_texts(request), time.time_ns())
+            found = await reader.ask(question)
+        except InvalidQuestion as error:
+            return _failure(400, str(error), error.parameter, error.column)
+        except StoreError as error:
+            return _failure(503, str(error))
+        if not found.rows and (missing := question.missing()):
+            return _failure(404, missing, next(iter(request.path_params), None))
+        return JSONResponse(document(found))
+
+    return answer
+
+
+def _texts(request: Request) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name, text in (*request.path_params.items(), *request.query_params.multi_items()):
+        if name in texts:
+            raise InvalidQuestion(name[:100], "is given more than once")
+        texts[name] = text
+    return texts
+
+
+def _failure(status: int, message: str, parameter: str | None = None, column: int | None = None) -> JSONResponse:
+    problem = Problem(parameter=parameter, message=message)
+    if column is not None:
+        problem.column = column
+    return JSONResponse(Failure(error=problem).model_dump(exclude_unset=True), status)
+
+
+def _described(path: str, parameter: Parameter) -> dict[str, Any]:
+    in_path = f"{{{parameter.name}}}" in path
+    schema = dict(parameter.schema) | ({"default": parameter.default} if parameter.default else {})
+    return {
+        "name": parameter.name,
+        "in": "path" if in_path else "query",
+        "required": in_path or parameter.required,
+        "description": parameter.help,
+        "schema": schema,
+    }

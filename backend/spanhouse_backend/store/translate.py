@@ -1,10 +1,11 @@
 """The one seam where the ClickHouse client's errors become ours."""
 
 import errno
+import re
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
-from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable
+from spanhouse_backend.errors import BadPattern, MalformedData, StoreError, StoreUnavailable
 
 # What ClickHouse's ProtobufList reader says of bytes that do not decode, found by feeding it flipped, truncated
 # and random requests. Everything else is treated as the engine's own trouble, which a sender may retry.
@@ -22,6 +23,9 @@ MALFORMED_CODES = frozenset(
         444,  # UNKNOWN_PROTOBUF_FORMAT
     }
 )
+# CANNOT_COMPILE_REGEXP, and where in its message, between the pattern and an address to look at, the reason is.
+_BAD_PATTERN_CODE = 427
+_PATTERN_PROBLEM = re.compile(r", error: (.*?)\. Look at", re.DOTALL)
 
 
 def error_code(error: ClickHouseError | OSError) -> str:
@@ -34,6 +38,9 @@ def error_code(error: ClickHouseError | OSError) -> str:
 def translate(error: ClickHouseError, doing: str) -> StoreError:
     """Our error for one of the client's, saying what was being done."""
     code = error.code if isinstance(error, DatabaseError) else None
+    if code == _BAD_PATTERN_CODE:
+        problem = _PATTERN_PROBLEM.search(str(error))
+        return BadPattern(str(error), problem[1] if problem else str(error))
     kind = MalformedData if code in MALFORMED_CODES else StoreUnavailable
     # The engine repeats "Code: N. DB::Exception:" at each layer; the last part is the message itself.
     message = str(error).rsplit("DB::Exception: ", 1)[-1].strip()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanhouse_backend.cli.span_tree import longest, tree_order
-from spanhouse_backend.query.model import SpanRow
+from spanhouse_backend.query.questions.trace import SpanRow
 
 
 def span(span_id, parent="", *, start=0, duration=10):

@@ -1,6 +1,7 @@
 """gRPC and REST give the same answers and the same refusals."""
 
 import asyncio
+import json
 
 import grpc
 import pytest
@@ -9,18 +10,15 @@ from otlp_requests import request
 from query_house import MINUTE, MONDAY_10H, PATIENCE_SECONDS, get
 
 from spanhouse_backend.errors import StoreUnavailable
+from spanhouse_backend.query import query_grpc
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
-from spanhouse_backend.query.query_http import FunctionsDocument, TraceDocument, query_router
+from spanhouse_backend.query.query_http import document_model, query_router
+from spanhouse_backend.query.questions.functions import Functions
+from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import (
-    STORE_FAILED,
-    functions_document,
-    functions_from_proto,
-    iso_time,
-    trace_document,
-    trace_from_proto,
-)
-from spanhouse_proto.query_pb2 import FunctionsRequest, TraceRequest
+from spanhouse_backend.query.times import iso_time
+from spanhouse_backend.query.wire import STORE_FAILED, document, functions_from_proto, trace_from_proto
+from spanhouse_proto.query_pb2 import AskRequest, FunctionsRequest, TraceRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
 WINDOW = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T10:01:30Z"}
@@ -50,11 +48,11 @@ def test_functions_are_the_same_over_grpc_and_rest(house, query, stored):
         "/api/v1/functions?since=2026-01-05T10:00Z&until=2026-01-05T10:01:30Z&service=faces&sort=p99_ns&limit=2"
     )
     assert response.status_code == 200
-    assert response.json() == functions_document(answer)
+    assert response.json() == document(answer)
     assert (answer.from_ns, answer.to_ns) == (MONDAY_10H, MONDAY_10H + 2 * MINUTE)
     assert [row.name for row in answer.rows] == ["f3", "f2"]
-    document = response.json()
-    assert {name: document[name] for name in ("source", "accuracy", "from", "to")} == {
+    body = response.json()
+    assert {name: body[name] for name in ("source", "accuracy", "from", "to")} == {
         "source": "rollup_1m",
         "accuracy": "bucketed",
         "from": "2026-01-05T10:00:00Z",
@@ -75,21 +73,58 @@ def test_a_trace_is_the_same_over_grpc_and_rest(house, query, stored):
     answer = trace_from_proto(query.Trace(TraceRequest(trace_id=stored), timeout=PATIENCE_SECONDS))
     response = house.get(f"/api/v1/trace/{stored.upper()}")
     assert response.status_code == 200
-    assert response.json() == trace_document(answer)
+    assert response.json() == document(answer)
     assert [row.name for row in answer.rows] == ["f1"]
 
 
 def test_rest_answers_what_its_openapi_description_says(house, stored):
     """No field is missing from the description, and none is made up."""
     schemas = house.get("/openapi.json").json()["components"]["schemas"]
-    for path, document, row, model in (
-        ("/api/v1/functions?service=faces", "FunctionsDocument", "FunctionRow", FunctionsDocument),
-        (f"/api/v1/trace/{stored}", "TraceDocument", "SpanRow", TraceDocument),
+    for path, schema, row, model in (
+        ("/api/v1/functions?service=faces", "FunctionsDocument", "FunctionRow", document_model(Functions)),
+        (f"/api/v1/trace/{stored}", "TraceDocument", "SpanRow", document_model(Trace)),
     ):
         answer = house.get(path).json()
         model.model_validate_json(house.get(path).content, strict=True)
-        assert set(answer) == set(schemas[document]["properties"]) == set(schemas[document]["required"])
+        assert set(answer) == set(schemas[schema]["properties"]) == set(schemas[schema]["required"])
         assert set(answer["rows"][0]) == set(schemas[row]["properties"])
+
+
+def asked(query, question, **parameters):
+    """The document that Ask streams."""
+    first, *others = query.Ask(AskRequest(question=question, parameters=parameters), timeout=PATIENCE_SECONDS)
+    return json.loads(first.document) | {"rows": [row for message in others for row in json.loads(message.rows)]}
+
+
+def test_ask_streams_the_document_that_rest_answers(house, query, stored, monkeypatch):
+    monkeypatch.setattr(query_grpc, "ROWS_PER_MESSAGE", 2)
+    expected = house.get("/api/v1/functions?since=2026-01-05T10:00Z&until=2026-01-05T10:01:30Z&service=faces").json()
+    assert len(expected["rows"]) == 3
+    assert asked(query, "functions", service="faces", **WINDOW) == expected
+    assert asked(query, "trace", trace_id=stored) == house.get(f"/api/v1/trace/{stored}").json()
+
+
+@pytest.mark.parametrize(
+    ("question", "parameters", "code", "details"),
+    [
+        ("wishes", {}, grpc.StatusCode.NOT_FOUND, "there is no question 'wishes': there are functions, "),
+        ("functions", {"sort": "p98"}, grpc.StatusCode.INVALID_ARGUMENT, "sort: 'p98' is not a column"),
+        ("functions", {"srot": "p99"}, grpc.StatusCode.INVALID_ARGUMENT, "srot: no such parameter; there are "),
+        ("trace", {"trace_id": "e" * 32}, grpc.StatusCode.NOT_FOUND, "no span of trace eeee"),
+        ("trace", {}, grpc.StatusCode.INVALID_ARGUMENT, "trace_id: is missing"),
+    ],
+)
+def test_ask_refuses_what_makes_no_sense(query, question, parameters, code, details):
+    with pytest.raises(grpc.RpcError) as refused:
+        asked(query, question, **parameters)
+    assert refused.value.code() is code
+    assert refused.value.details().startswith(details)
+
+
+def test_a_parameter_is_given_once(house):
+    response = house.get("/api/v1/functions?since=1h&since=2h")
+    assert response.status_code == 400
+    assert response.json()["error"] == {"parameter": "since", "message": "since: is given more than once"}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otlp_requests import request
 from query_house import HOUR, MINUTE, MONDAY_10H
 
-from spanhouse_backend.query.model import FunctionRow
-from spanhouse_backend.query.parse import SORTS
+from spanhouse_backend.query.questions.functions import SORTS, FunctionRow
 
 TOMORROW = MONDAY_10H + 24 * HOUR
 LEVELS = {"p50_ns": 0.5, "p90_ns": 0.9, "p95_ns": 0.95, "p99_ns": 0.99, "p999_ns": 0.999}

@@ -5,8 +5,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otlp_requests import request
 from query_house import HOUR, MONDAY_10H
 
-from spanhouse_backend.query import reader as reader_module
-from spanhouse_backend.query.model import SpanRow
+from spanhouse_backend.query.questions import trace as trace_module
+from spanhouse_backend.query.questions.trace import SpanRow
 
 MIDNIGHT = MONDAY_10H + 14 * HOUR
 # Days that no other test stores spans of: parts of one day merge, and what the engine skips depends on its parts.
@@ -21,7 +21,7 @@ def test_a_span_comes_back_with_all_a_row_says(house):
     span.parent_span_id = bytes(range(8))
     span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "no funds"
     house.insert(message)
-    answer = house.run(house.reader.trace(span.trace_id.hex()))
+    answer = house.trace(span.trace_id.hex())
     assert answer.rows == (
         SpanRow(
             trace_id=span.trace_id.hex(),
@@ -51,13 +51,13 @@ def test_spans_come_in_order_of_start_from_every_service_day_and_insert(house):
         span.span_id = b"C" * 8 if message is child else b"P" * 8
     for message in (child, *reversed(messages)):
         house.insert(message)
-    answer = house.run(house.reader.trace((b"T" * 16).hex()))
+    answer = house.trace((b"T" * 16).hex())
     assert [row.service for row in answer.rows] == ["part-0", "part-1", "part-2", "part-4", "part-3"]
     assert not answer.truncated
 
 
 def test_an_unknown_trace_has_no_rows(house):
-    answer = house.run(house.reader.trace("f" * 32))
+    answer = house.trace("f" * 32)
     assert (answer.rows, answer.truncated, answer.from_ns, answer.to_ns) == ((), False, 0, 0)
 
 
@@ -67,7 +67,7 @@ def test_a_trace_larger_than_an_answer_is_cut_and_says_so(house, monkeypatch):
     for span in spans:
         span.trace_id = b"L" * 16
     house.insert(message)
-    monkeypatch.setattr(reader_module, "MAX_TRACE_SPANS", 3)
-    answer = house.run(house.reader.trace((b"L" * 16).hex()))
+    monkeypatch.setattr(trace_module, "MAX_TRACE_SPANS", 3)
+    answer = house.trace((b"L" * 16).hex())
     assert [row.span_id for row in answer.rows] == [span.span_id.hex() for span in spans[:3]]
     assert answer.truncated

@@ -1,0 +1,85 @@
+"""`trace`: every span of one trace, with what each took of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.engine import Engine
+from spanhouse_backend.query.question import Given, Parameter, Question, Reads
+from spanhouse_backend.query.statements import statement
+
+# More spans than a person reads, and as much as one answer should weigh: some 10 MB.
+MAX_TRACE_SPANS = 10_000
+TRACE_ID = Parameter("trace_id", "32 hexadecimal digits.", required=True)
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRow:
+    """One span of a trace. Ids are lower-case hexadecimal; a root span's `parent_span_id` is ""."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    service: str
+    name: str
+    kind: str
+    start_unix_ns: int
+    duration_ns: int
+    status: str
+    status_message: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceAnswer(Answer[SpanRow]):
+    """The spans of one trace in order of start, from the first start to the last end.
+
+    `truncated` when there are more than the MAX_TRACE_SPANS that one answer holds.
+    """
+
+    truncated: bool
+
+    @classmethod
+    def of(cls, rows: tuple[SpanRow, ...], *, truncated: bool) -> Self:
+        """The answer that these spans, in order of start, are."""
+        return cls(
+            source="raw",
+            accuracy="exact",
+            from_ns=rows[0].start_unix_ns if rows else 0,
+            to_ns=max((row.start_unix_ns + row.duration_ns for row in rows), default=0),
+            truncated=truncated,
+            rows=rows,
+        )
+
+
+def parse_trace_id(text: str) -> str:
+    """A trace id in the spelling the store keeps. Raises InvalidQuestion."""
+    trace_id = text.strip().lower()
+    if not _TRACE_ID.fullmatch(trace_id) or not int(trace_id, 16):
+        raise InvalidQuestion("trace_id", f"{text[:100]!r} is not 32 hexadecimal digits, not all zero")
+    return trace_id
+
+
+def _trace_id(given: Given) -> str:
+    return parse_trace_id(given[TRACE_ID])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace(Question[TraceAnswer], name="trace", row=SpanRow, answer_type=TraceAnswer):
+    """Every span of one trace, in order of start."""
+
+    trace_id: Annotated[str, Reads(_trace_id, TRACE_ID)]
+
+    async def answer(self, engine: Engine) -> TraceAnswer:
+        """Its spans, or its first MAX_TRACE_SPANS; no rows when unknown."""
+        asked = statement("trace.sql", {"trace_id": self.trace_id, "limit": MAX_TRACE_SPANS + 1})
+        spans = await engine.ask(SpanRow, asked)
+        return TraceAnswer.of(spans[:MAX_TRACE_SPANS], truncated=len(spans) > MAX_TRACE_SPANS)
+
+    def missing(self) -> str:
+        """An id that nothing is stored of is more likely mistyped than asked for."""
+        return f"no span of trace {self.trace_id} is stored"

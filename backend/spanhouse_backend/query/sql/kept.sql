@@ -1,0 +1,5 @@
+-- Since when there are spans, and since when there are rollups, which are kept for longer; NULL when there are none.
+-- Both are read off the tables' partitions, not off their rows.
+SELECT
+    (SELECT toUnixTimestamp64Nano(minOrNull(Timestamp)) FROM otel_traces) AS spans_ns,
+    (SELECT toUnixTimestamp(minOrNull(Time)) FROM span_durations_1h) * 1000000000 AS rollups_ns
