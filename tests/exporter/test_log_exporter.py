@@ -7,6 +7,7 @@ from time import monotonic, sleep
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
@@ -101,6 +102,36 @@ def test_shutdown_is_bounded_and_final():
     assert monotonic() - started < 5
     assert exporter.export(records("late", "later")) is FAILURE
     assert dict(exporter.status().dropped) == {"shutdown": 2}
+
+
+@pytest.mark.parametrize("spool", [True, False], ids=["spool", "none"])
+def test_shutdown_wakes_an_export_that_waits(tmp_path, monkeypatch, spool):
+    """A wait that the receiver has asked for does not hold it up: what waits goes to the spool, or is counted."""
+    monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path) if spool else "off")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")
+    monkeypatch.setenv("OTEL_BLRP_EXPORT_TIMEOUT", "60000")
+    asked = threading.Event()
+
+    def respond(_request, context):
+        asked.set()
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.seconds = 40
+        status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+        status.details.add().Pack(retry)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "in a while")
+
+    with receiving(respond) as receiver:
+        exporter = SpanhouseLogExporter(receiver.endpoint)
+        outcome = []
+        thread = threading.Thread(target=lambda: outcome.append(exporter.export(records(1, 2))))
+        thread.start()
+        assert asked.wait(20)
+        exporter.shutdown(20_000)
+        thread.join(20)
+        assert outcome == [SUCCESS if spool else FAILURE]
+        assert exporter.status().spooled == (2 if spool else 0)
+        assert dict(exporter.status().dropped) == ({} if spool else {"shutdown": 2})
 
 
 def test_the_variables_of_the_signal_steer_it(monkeypatch):

@@ -135,12 +135,14 @@ def test_a_batch_is_no_larger_than_the_queue(caplog):
     assert read(OTEL_BSP_MAX_QUEUE_SIZE="100").max_batch_spans == 100
 
 
-def test_certificates_are_read_where_they_are_named(tmp_path):
+@pytest.mark.parametrize("signal", [TRACES, LOGS], ids=["traces", "logs"])
+def test_certificates_are_read_where_they_are_named(tmp_path, signal):
     """A client certificate works with the system's roots as with given ones."""
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     key.write_bytes(b"K")
     certificate.write_bytes(b"C")
-    found = read(OTEL_EXPORTER_OTLP_CLIENT_KEY=str(key), OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=str(certificate))
+    own = {f"OTEL_EXPORTER_OTLP_{signal.name.upper()}_CLIENT_CERTIFICATE": str(certificate)}
+    found = read(signal, OTEL_EXPORTER_OTLP_CLIENT_KEY=str(key), **own)
     assert (found.root_certificates, found.client_key, found.client_certificate) == (None, b"K", b"C")
 
 
