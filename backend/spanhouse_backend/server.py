@@ -67,6 +67,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             settings.max_waiting_bytes,
             settings.max_span_age_seconds,
             settings.max_span_ahead_seconds,
+            settings.linger_seconds,
         )
         committer = GroupCommitter(store, limits, metrics)
         await committer.recover()

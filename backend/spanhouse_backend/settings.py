@@ -14,6 +14,8 @@ from spanhouse_backend.errors import SettingsError
 
 MIB = 1024 * 1024
 MAX_PORT = 65535
+# Clients wait ten seconds for an answer by default.
+MAX_LINGER_MILLISECONDS = 5000
 # Scheme, host and port as a browser sends them, any part of which may have wildcards.
 _ORIGIN = re.compile(r"\*|[a-z*][a-z0-9+.*-]*://[^\s/?#@]+")
 
@@ -55,6 +57,7 @@ class Settings:
     min_free_bytes: int
     max_span_age_seconds: int
     max_span_ahead_seconds: int
+    linger_seconds: float
 
 
 class Setting(NamedTuple):
@@ -149,6 +152,14 @@ SERVE_SETTINGS = (
         "left. The default is room for the largest request on its way and in its tables; 0 uses the disk up.",
     ),
     Setting(
+        "linger",
+        "SPANHOUSE_LINGER",
+        "100",
+        "MILLISECONDS",
+        "Let a small request wait this long after the last insert for others to join it (0: never). The first one "
+        "after a pause never waits.",
+    ),
+    Setting(
         "max-span-age",
         "SPANHOUSE_MAX_SPAN_AGE",
         "3650d",
@@ -174,6 +185,14 @@ def _bytes(text: str, option: str) -> int:
 def _positive(text: str, option: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise SettingsError(f"{option}: {text!r} is not a positive whole number of bytes")
+    return int(text)
+
+
+def _milliseconds(text: str, option: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_LINGER_MILLISECONDS:
+        raise SettingsError(
+            f"{option}: {text!r} is not a whole number of milliseconds from 0 to {MAX_LINGER_MILLISECONDS}"
+        )
     return int(text)
 
 
@@ -224,6 +243,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         min_free_bytes=_bytes(texts["min-free-bytes"], "--min-free-bytes"),
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
+        linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,
     )
     if settings.max_waiting_bytes < settings.max_request_bytes:
         raise SettingsError(

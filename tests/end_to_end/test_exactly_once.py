@@ -14,9 +14,12 @@ import grpc
 from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import request
 
+from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES
+
 ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
 CLIENTS = 16
 SPANS = 20
+LARGE_SPANS = 65_000
 
 
 class Load:
@@ -90,6 +93,36 @@ def test_killed_again_and_again_every_span_is_stored_once(tmp_path):
     assert {row[0]: row[1] for row in minute} == dict.fromkeys(load.made, SPANS)
     assert {row[0]: row[1] for row in hour} == dict.fromkeys(load.made, SPANS)
     assert stats == [[len(load.made), len(load.made) * SPANS * 1000.0**2]]
+
+
+def test_two_groups_cut_off_at_once_are_stored_once(tmp_path):
+    """Killed while two large groups are inserted side by side; sent again, each is stored once, in every table."""
+    directory = tmp_path / "data"
+    large = {f"large-{number}": request(f"large-{number}", [1000] * LARGE_SPANS) for number in range(4)}
+    bodies = [one.SerializeToString() for one in large.values()]
+    assert min(map(len, bodies)) > SECOND_INSERT_BYTES
+    options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0)]
+    with (
+        ServerProcess(directory, "--max-group-bytes", str(max(map(len, bodies)))) as server,
+        grpc.insecure_channel(server.grpc, options=options) as channel,
+    ):
+        under_way = [channel.unary_unary(EXPORT).future(body, timeout=PATIENCE_SECONDS) for body in bodies]
+        while len(list((directory / "inflight").glob("*.body"))) < 2 and not all(one.done() for one in under_way):
+            time.sleep(0.005)
+        server.stop(signal.SIGKILL)
+        for one in under_way:
+            one.exception()
+    assert list((directory / "inflight").glob("*.body")) != []  # both, unless one was done at the last moment
+    with ServerProcess(directory) as server:
+        assert set(server.export(*bodies)) == {grpc.StatusCode.OK}
+        assert server.stop() == 0
+    spans, minute, hour = read_back(
+        directory,
+        "SELECT ServiceName, count() FROM otel_traces GROUP BY ServiceName ORDER BY ServiceName",
+        "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName ORDER BY ServiceName",
+        "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName ORDER BY ServiceName",
+    )
+    assert spans == minute == hour == [[service, LARGE_SPANS] for service in large]
 
 
 def test_the_same_request_sent_at_once_and_again_after_a_restart_is_stored_once(tmp_path):

@@ -1,17 +1,19 @@
 """Group commit: what waits while an insert runs becomes the next insert, and all share its outcome.
 
-An insert costs tens of milliseconds however small it is, so throughput is the size of the group. Under light
-load a group is one request and nobody waits for company; under heavy load groups grow by themselves. A caller
-hears of success only after the engine has committed, and a request that is sent again is answered with the outcome
-of the first time: it is stored once.
+An insert costs tens of milliseconds however small it is, so throughput is the size of the group. After a pause
+a request is inserted at once; in a trickle small ones linger for company, for a stated time at most; under heavy
+load groups grow by themselves, and two are inserted side by side. A caller hears of success only after the engine
+has committed, and a request that is sent again is answered with the outcome of the first time: it is stored once.
 """
 
 import asyncio
+import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from spanhouse_backend.errors import MalformedData, Overloaded, SpanhouseError, StoreUnavailable
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
@@ -23,15 +25,25 @@ from spanhouse_backend.watcher import Watcher
 logger = logging.getLogger(__name__)
 
 _SECOND_NS = 1_000_000_000
+# Inserts side by side: what the store has threads for.
+INSERTS_AT_ONCE = 2
+# A second insert begins only for this much: what little waits is better off joining the next group.
+SECOND_INSERT_BYTES = 4 * 1024 * 1024
+# What is inserted without lingering: some 1,000 spans, whose own cost is near that of an insert itself.
+UNHURRIED_BYTES = 256 * 1024
 
 
 class Limits(NamedTuple):
-    """What may wait and join, in bytes, and when spans may start, in seconds before and after now (0: any time)."""
+    """What may wait and join, in bytes, and when spans may start, in seconds before and after now (0: any time).
+
+    `linger_seconds` is how long after an insert a small group may wait for company.
+    """
 
     max_group_bytes: int
     max_waiting_bytes: int
     max_span_age_seconds: int = 0
     max_span_ahead_seconds: int = 0
+    linger_seconds: float = 0.0
 
 
 class Inserter(Protocol):
@@ -43,8 +55,8 @@ class Inserter(Protocol):
         Raises MalformedData, having stored nothing, or another StoreError, leaving it open.
         """
 
-    async def recover(self) -> dict[bytes, Rejection]:
-        """Settles what is open; the requests that turned out stored."""
+    async def recover(self) -> dict[bytes, Rejection] | None:
+        """Settles one group that is open; its requests, which turned out stored. None when nothing is open."""
 
     async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         """What was stored last, newest first."""
@@ -57,10 +69,10 @@ class _Waiting(NamedTuple):
 
 
 class GroupCommitter:
-    """Collects framed requests and inserts them in groups, one insert at a time.
+    """Collects framed requests and inserts them in groups, up to INSERTS_AT_ONCE side by side.
 
-    Everything but the insert itself runs on one event loop, so there is no lock to deadlock on. Every request
-    accepted is either in `_waiting` or in the group being inserted, and `_run` ends only when both are empty,
+    Everything but the inserts themselves runs on one event loop, so there is no lock to deadlock on. Every request
+    accepted is either in `_waiting` or in a group being inserted, and the last runner ends only when nothing waits,
     so each caller's future is always resolved and none is lost.
     """
 
@@ -71,11 +83,15 @@ class GroupCommitter:
         self._waiting: deque[_Waiting] = deque()
         self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
         self._stored = RecentRequests()
-        # Spans, by request, of the group whose insert failed half-way: recovering it stores them.
+        # Spans, by request, of groups that are being inserted or were left half-way: recovering these stores them.
         self._open: dict[bytes, int] = {}
         self._settling: asyncio.Task[None] | None = None
         self._bytes = 0  # accepted and not yet answered, those being inserted included
-        self._runner: asyncio.Task[None] | None = None
+        self._waiting_bytes = 0
+        self._runners: set[asyncio.Task[None]] = set()
+        self._last_insert = -math.inf  # when one ended, on the loop's clock
+        self._hurry = asyncio.Event()  # set when there is enough to insert, or no time for more
+        self._draining = False
 
     async def recover(self) -> None:
         """Before the first request: finishes what a killed process left, and learns what is stored already.
@@ -133,9 +149,11 @@ class GroupCommitter:
         return await asyncio.shield(outcome)
 
     async def drain(self) -> None:
-        """Waits until everything accepted so far has its outcome."""
-        while self._runner is not None:
-            await asyncio.shield(self._runner)
+        """Waits until everything accepted so far has its outcome; nothing lingers any more."""
+        self._draining = True
+        self._hurry.set()
+        while self._runners:
+            await asyncio.wait(self._runners)
 
     def _accept(self, request: Framed) -> asyncio.Future[Rejection]:
         may_wait = self._limits.max_waiting_bytes
@@ -148,24 +166,41 @@ class GroupCommitter:
         spans = count_spans(request.elements)
         self._watcher.received(spans)
         self._waiting.append(_Waiting(request, spans, outcome))
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._run(), name="group commit")
+        self._waiting_bytes += request.size
+        if self._waiting_bytes >= UNHURRIED_BYTES:
+            self._hurry.set()
+        if len(self._runners) < INSERTS_AT_ONCE and (not self._runners or self._waiting_bytes >= SECOND_INSERT_BYTES):
+            self._runners.add(asyncio.create_task(self._run(), name="group commit"))
         return outcome
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                await self._insert(self._next_group())
+            while self._waiting and (len(self._runners) == 1 or self._waiting_bytes >= SECOND_INSERT_BYTES):
+                await self._linger()
+                # What was waited for may have gone with the other runner's group.
+                if group := self._next_group():
+                    await self._insert(group)
+                    self._last_insert = asyncio.get_running_loop().time()
         finally:
-            # No await between finding nothing waiting and here, so no request can slip in unserved.
-            self._runner = None
+            # No await between finding nothing to do and here, so no request can slip in unserved.
+            self._runners.remove(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _linger(self) -> None:
+        """Gives a small group time for company: an insert costs as much for one span as for a thousand."""
+        rest = self._last_insert + self._limits.linger_seconds - asyncio.get_running_loop().time()
+        if rest <= 0 or self._draining or self._waiting_bytes >= UNHURRIED_BYTES:
+            return
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), rest)
 
     def _next_group(self) -> list[_Waiting]:
-        group = [self._waiting.popleft()]
-        size = group[0].request.size
-        while self._waiting and size + self._waiting[0].request.size <= self._limits.max_group_bytes:
+        group: list[_Waiting] = []
+        size = 0
+        while self._waiting and (not group or size + self._waiting[0].request.size <= self._limits.max_group_bytes):
             group.append(self._waiting.popleft())
             size += group[-1].request.size
+        self._waiting_bytes -= size
         return group
 
     async def _insert(self, group: list[_Waiting]) -> None:
@@ -178,7 +213,7 @@ class GroupCommitter:
                 return
             requests = [waiting.request for waiting in group]
             identities = [request.identity for request in requests]
-            self._open = {waiting.request.identity: waiting.spans for waiting in group}
+            self._open |= {waiting.request.identity: waiting.spans for waiting in group}
             begun = time.perf_counter()
             outcomes = await self._store.insert_traces(join(requests, self._window()), identities)
         except MalformedData as error:
@@ -202,13 +237,14 @@ class GroupCommitter:
 
     async def _settle_open(self) -> None:
         try:
-            recovered = await self._store.recover()
-            self._stored.add(recovered)
-            if recovered:
+            while (recovered := await self._store.recover()) is not None:
+                self._stored.add(recovered)
                 reported = {one: rejection for one, rejection in recovered.items() if one in self._open}
                 self._report_rejected(reported)
                 refused = sum(rejection.spans for rejection in reported.values())
                 self._watcher.recovered(len(recovered), sum(self._open[one] for one in reported) - refused)
+            # Nothing is left half-way; what was refused before it began is not stored, and need not be kept in mind.
+            self._open = {one: spans for one, spans in self._open.items() if one in self._under_way}
         finally:
             self._settling = None
 

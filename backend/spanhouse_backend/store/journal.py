@@ -6,9 +6,8 @@ and not in others. The group's bytes are therefore written here first, under a t
 its group is in every table.
 """
 
-import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +25,11 @@ class Group(NamedTuple):
 
 
 class Journal:
-    """A folder of groups whose fate is not settled: at most one while all is well.
+    """A folder of groups whose fate is not settled: as many as inserts run, while all is well.
 
-    Concurrency: used by the store's one insert thread only. The identities are in place before the body is renamed,
-    so a body that is found always has them; a body that was never renamed belongs to a group that was never begun.
+    Concurrency: every group has files of its own, named by its token, which only the thread that inserts it touches;
+    `leftovers` runs before the first of them. The identities are in place before the body is renamed, so a body that
+    is found always has them; a body that was never renamed belongs to a group that was never begun.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,19 +62,20 @@ class Journal:
         for suffix in (_BODY, _UNFINISHED, _IDENTITIES):
             (self._folder / (token + suffix)).unlink(missing_ok=True)
 
-    def unsettled(self) -> Iterator[Group]:
-        """Groups that were begun and not removed, oldest first; clears away what was never begun."""
+    def leftovers(self) -> list[str]:
+        """Tokens of groups that a process before this one began and did not settle, oldest first.
+
+        Clears away what was never begun, so it is not for while groups are written.
+        """
         bodies = sorted(self._folder.glob("*" + _BODY), key=lambda path: path.stat().st_mtime_ns)
-        tokens = {path.stem for path in bodies}
+        tokens = [path.stem for path in bodies]
         for path in self._folder.iterdir():
             if path.stem not in tokens:
                 path.unlink(missing_ok=True)
-        for path in bodies:
-            joined = (self._folder / (path.stem + _IDENTITIES)).read_bytes()
-            identities = tuple(joined[at : at + IDENTITY_BYTES] for at in range(0, len(joined), IDENTITY_BYTES))
-            yield Group(path.stem, path.read_bytes(), identities)
+        return tokens
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is unsettled."""
-        return not any(name.endswith(_BODY) for name in os.listdir(self._folder))  # noqa: PTH208 - once an insert
+    def read(self, token: str) -> Group:
+        """A group that was begun. Raises OSError when the disk will not give it back."""
+        joined = (self._folder / (token + _IDENTITIES)).read_bytes()
+        identities = tuple(joined[at : at + IDENTITY_BYTES] for at in range(0, len(joined), IDENTITY_BYTES))
+        return Group(token, (self._folder / (token + _BODY)).read_bytes(), identities)

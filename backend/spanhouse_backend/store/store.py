@@ -1,8 +1,8 @@
 """ClickHouse, opened: bytes go in by `insert_traces`, exactly once, and rows come out by `fetch`.
 
-The engine's calls block, so they run on threads of the store's own: one thread and one handle that insert, a
-few of each that read, since a handle serves one call at a time while handles run in parallel and release the
-GIL. Nothing here knows what a span or a percentile is.
+The engine's calls block, so they run on threads of the store's own, a few that insert and a few that read: a
+handle serves one call at a time, while handles run in parallel and release the GIL. Nothing here knows what a span
+or a percentile is.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ from spanhouse_backend.store.translate import error_code, translate
 from spanhouse_backend.watcher import Watcher
 
 READERS = 2
+# Decoding, half of a large insert, is one thread's work: a second insert uses the other core. A third gains nothing.
+INSERTERS = 2
 ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
 
 
@@ -48,8 +50,8 @@ class TableSize(NamedTuple):
 class Store:
     """An open ClickHouse and the right to use its data directory.
 
-    Each executor's threads touch only their own handle, and a handle takes no lock of ours, so nothing here can
-    deadlock; `close` waits for what is running, so no insert is cut off half-way.
+    Each thread of an executor takes one of as many handles and gives it back, and a handle takes no lock of ours, so
+    nothing here can deadlock; `close` waits for what is running, so no insert is cut off half-way.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Store:
         lock: DirectoryLock,
         journal: Journal,
         space: Space,
-        inserter: Client,
+        inserters: list[Client],
         readers: list[Client],
         watcher: Watcher,
     ) -> None:
@@ -65,7 +67,8 @@ class Store:
         self._journal = journal
         self._space = space
         self._watcher = watcher
-        self._unsettled = not journal.empty
+        # Tokens of groups whose insert failed half-way, oldest first; threads append, only `recover` takes out.
+        self._unsettled = journal.leftovers()
         # Why the last write failed, '' when it succeeded, and how many bytes it was to write.
         self._problem = ""
         self._problem_bytes = 0
@@ -73,9 +76,9 @@ class Store:
         self._recent_sql = query_text("recent_batches.sql")
         self._rejected_sql = query_text("rejected_of_batches.sql")
         self._sizes_sql = query_text("table_sizes.sql")
-        self._inserter = inserter
+        self._idle_inserters = inserters
         self._idle_readers = readers
-        self._insert_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-insert")
+        self._insert_threads = ThreadPoolExecutor(len(inserters), thread_name_prefix="spanhouse-insert")
         self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="spanhouse-read")
         self._resources = ExitStack()
         self._insert_settings = {
@@ -84,6 +87,8 @@ class Store:
             "format_schema": f"{self._resources.enter_context(landing_schema())}:ResourceSpans",
             # Attribute values that are arrays are for people to read and search: "/usr/bin", not "\\/usr\\/bin".
             "output_format_json_escape_forward_slashes": 0,
+            # The views hand over rows that are added up already; doing it again took a quarter of a large insert.
+            "optimize_on_insert": 0,
             # A request may hold spans of any number of days; the default stops at 100.
             "max_partitions_per_insert_block": 0,
             # Each view's table remembers the insert's token for itself, so that a repeated insert adds what is missing.
@@ -102,14 +107,14 @@ class Store:
             # The engine would otherwise take over the process's SIGTERM and its kin.
             _chdb.set_signal_handlers_enabled(0)  # type: ignore[attr-defined]  # absent from the stub
             dsn = f"chdb://{(directory / ENGINE_FOLDER).absolute()}"
-            clients = [clickhouse_connect.get_client(dsn=dsn) for _ in range(1 + READERS)]
+            clients = [clickhouse_connect.get_client(dsn=dsn) for _ in range(INSERTERS + READERS)]
             _create_schema(clients[0])
             journal = Journal(directory / JOURNAL_FOLDER)
         except ClickHouseError as error:
             lock.release()
             raise StoreUnusable(f"cannot open the data directory {directory}: {error}") from error
         space = Space(directory, min_free_bytes)
-        return cls(lock, journal, space, clients[0], clients[1:], watcher or Watcher())
+        return cls(lock, journal, space, clients[:INSERTERS], clients[INSERTERS:], watcher or Watcher())
 
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever tries to open the same directory where to ask instead."""
@@ -122,17 +127,20 @@ class Store:
         stored. Raises StoreUnavailable when the engine or the disk refuses: what is stored then is not known until
         `recover` has succeeded.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._insert, body, identities)
+        return await asyncio.get_running_loop().run_in_executor(self._insert_threads, self._insert, body, identities)
 
-    async def recover(self) -> dict[bytes, Rejection]:
-        """Finishes inserts that failed half-way, in this process or one that was killed.
+    async def recover(self) -> dict[bytes, Rejection] | None:
+        """Finishes the oldest insert that failed half-way, in this process or one that was killed.
 
-        Returns the requests that are stored now, by identity. Does nothing, quickly, when all is settled. Raises
-        StoreUnavailable while the engine still refuses.
+        Returns what its requests came to, by identity: they are stored now. None, at once, when nothing is open. One
+        call at a time, and who inserts calls first, until None. Raises StoreUnavailable while the engine still refuses.
         """
         if not self._unsettled:
-            return {}
-        return await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._recover)
+            return None
+        token = self._unsettled[0]
+        outcomes = await asyncio.get_running_loop().run_in_executor(self._insert_threads, self._settle, token)
+        self._unsettled.remove(token)
+        return outcomes
 
     async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         """Requests stored in the last `window_seconds`, newest first, by identity. Raises StoreUnavailable."""
@@ -156,7 +164,7 @@ class Store:
         Does nothing, quickly, when the last write succeeded. Raises StoreUnavailable.
         """
         if self._problem and not self._unsettled:
-            await asyncio.get_running_loop().run_in_executor(self._insert_thread, self._try_writing)
+            await asyncio.get_running_loop().run_in_executor(self._insert_threads, self._try_writing)
 
     async def table_sizes(self) -> list[TableSize]:
         """What every table holds now, by name. Raises StoreUnavailable."""
@@ -176,37 +184,46 @@ class Store:
             group = self._journal.write(body, identities)
         except OSError as error:
             raise self._refused_by_disk(error, len(body)) from error
-        return self._insert_group(group)
+        try:
+            return self._insert_group(group)
+        except MalformedData:
+            raise
+        except BaseException:
+            self._unsettled.append(group.token)
+            raise
 
-    def _recover(self) -> dict[bytes, Rejection]:
+    def _settle(self, token: str) -> dict[bytes, Rejection]:
         self._space.require()
-        stored: dict[bytes, Rejection] = {}
-        for group in self._journal.unsettled():
-            try:
-                stored |= self._insert_group(group)
-            except MalformedData:
-                continue  # its senders were never told that it is stored
-        self._unsettled = False
-        self._problem = ""
-        return stored
+        try:
+            return self._insert_group(self._journal.read(token))
+        except MalformedData:
+            return {}  # its senders were never told that it is stored
+        except FileNotFoundError:
+            return {}  # stored: the body goes only when it is, before the rest of the files
+        except OSError as error:
+            raise self._refused_by_disk(error, 0) from error
 
     def _insert_group(self, group: Group) -> dict[bytes, Rejection]:
+        """Inserts a group into every table that lacks it. Raises MalformedData, or StoreError leaving it unsettled."""
+        # As many threads as handles: pop never finds the list empty, and list.pop/append are atomic.
+        client = self._idle_inserters.pop()
         try:
-            self._inserter.raw_insert(
+            client.raw_insert(
                 "otlp_traces_landing",
                 insert_block=group.body,
                 fmt="ProtobufList",
                 settings=self._insert_settings | {"insert_deduplication_token": group.token},
             )
-            outcomes = self._remember(group.identities)
+            outcomes = self._remember(client, group.identities)
         except ClickHouseError as error:
             failure = translate(error, "storing spans")
             if isinstance(failure, MalformedData):
                 self._settled(group)
             else:
-                self._unsettled = True
                 self._failed(error, str(failure), len(group.body))
             raise failure from error
+        finally:
+            self._idle_inserters.append(client)
         self._settled(group)
         self._problem = ""
         return outcomes
@@ -216,7 +233,6 @@ class Store:
             self._journal.remove(group.token)
         except OSError as error:
             # What is in the journal is inserted again, and adds nothing: that is better than not knowing.
-            self._unsettled = True
             raise self._refused_by_disk(error, 0) from error
 
     def _try_writing(self) -> None:
@@ -236,23 +252,22 @@ class Store:
         self._problem, self._problem_bytes = problem, size
         self._watcher.engine_failed(error_code(error))
 
-    def _remember(self, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
+    def _remember(self, client: Client, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         """Finds out what was refused, and notes it, so that whoever sends a request again hears the same."""
         outcomes = dict.fromkeys(identities, NOTHING)
         asked = {"identities": [identity.hex() for identity in identities]}
-        for identity, spans, reason in self._inserter.query(self._rejected_sql, parameters=asked).result_rows:
+        for identity, spans, reason in client.query(self._rejected_sql, parameters=asked).result_rows:
             outcomes[bytes.fromhex(identity)] = Rejection(spans, reason)
         noted = {
             "identities": [identity.hex() for identity in outcomes],
             "spans": [rejection.spans for rejection in outcomes.values()],
             "reasons": [rejection.reason for rejection in outcomes.values()],
         }
-        self._inserter.command(self._remember_sql, parameters=noted)
+        client.command(self._remember_sql, parameters=noted)
         return outcomes
 
     def _fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
-        # As many threads as handles: pop never finds the list empty, and list.pop/append are atomic.
-        client = self._idle_readers.pop()
+        client = self._idle_readers.pop()  # as in _insert_group
         try:
             result = client.query(sql, parameters=parameters)
         except ClickHouseError as error:
@@ -265,9 +280,9 @@ class Store:
         return Rows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
 
     def _close(self) -> None:
-        self._insert_thread.shutdown()
+        self._insert_threads.shutdown()
         self._read_threads.shutdown()
-        for client in (self._inserter, *self._idle_readers):
+        for client in (*self._idle_inserters, *self._idle_readers):
             client.close()
         self._resources.close()
         self._lock.release()

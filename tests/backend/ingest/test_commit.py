@@ -7,7 +7,7 @@ import pytest
 from otlp_requests import request
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
-from spanhouse_backend.ingest.commit import GroupCommitter, Limits
+from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES, UNHURRIED_BYTES, GroupCommitter, Limits
 from spanhouse_backend.ingest.framing import Framed, frame, join
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 from spanhouse_backend.watcher import Watcher
@@ -25,11 +25,11 @@ class Recorder:
         self.remembered: list[tuple[bytes, Rejection]] = []
         self.rejects: dict[bytes, Rejection] = {}
 
-    async def recover(self) -> dict[bytes, Rejection]:
+    async def recover(self) -> dict[bytes, Rejection] | None:
         if self.left_open and self.refuse is not None:
             raise self.refuse
         settled, self.left_open = self.left_open, {}
-        return settled
+        return settled or None
 
     async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         return self.remembered
@@ -44,8 +44,8 @@ class Recorder:
         return {one: self.rejects.get(one, NOTHING) for one in identities}
 
 
-def committer(store, group=1000, waiting=10_000):
-    return Commits(GroupCommitter(store, Limits(group, waiting)))
+def committer(store, group=1000, waiting=10_000, linger=0.0):
+    return Commits(GroupCommitter(store, Limits(group, waiting, linger_seconds=linger)))
 
 
 def framed(text):
@@ -91,6 +91,68 @@ def test_what_waits_during_an_insert_is_the_next_insert():
         store.release.set()
         await asyncio.gather(first, *later)
         assert store.bodies == [joined(b"a"), joined(b"b", b"c", b"d")]
+
+    asyncio.run(scenario())
+
+
+def test_a_second_insert_runs_beside_the_first_when_there_is_enough_for_it():
+    """Little waits for the next group; much does not, and a third insert never runs."""
+
+    async def scenario():
+        store = Recorder()
+        commits = committer(store, group=10 * SECOND_INSERT_BYTES, waiting=10 * SECOND_INSERT_BYTES)
+        large = [bytes([letter]) * SECOND_INSERT_BYTES for letter in b"xyz"]
+        senders = [asyncio.create_task(commits.commit(b"first"))]
+        await started(store, 1)
+        senders.append(asyncio.create_task(commits.commit(b"little")))
+        await asyncio.sleep(0)
+        assert len(store.bodies) == 1
+        senders.append(asyncio.create_task(commits.commit(large[0])))
+        await started(store, 2)
+        assert store.bodies[1] == joined(b"little", large[0])
+        senders += [asyncio.create_task(commits.commit(text)) for text in large[1:]]
+        await asyncio.sleep(0.05)
+        assert len(store.bodies) == 2
+        store.release.set()
+        await asyncio.gather(*senders)
+        await commits.drain()
+        assert store.bodies[2:] == [joined(*large[1:])]
+
+    asyncio.run(scenario())
+
+
+def test_small_requests_of_a_trickle_share_an_insert():
+    """The first goes at once; what comes within the linger after it goes together, and a large one ends the wait."""
+
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        commits = committer(store, group=10 * UNHURRIED_BYTES, waiting=10 * UNHURRIED_BYTES, linger=3600)
+        await commits.commit(b"first")
+        waiting = [asyncio.create_task(commits.commit(text)) for text in (b"a", b"b")]
+        await asyncio.sleep(0.05)
+        assert store.bodies == [joined(b"first")]
+        waiting.append(asyncio.create_task(commits.commit(b"l" * UNHURRIED_BYTES)))
+        await asyncio.gather(*waiting)
+        assert store.bodies[1:] == [joined(b"a", b"b", b"l" * UNHURRIED_BYTES)]
+
+    asyncio.run(scenario())
+
+
+def test_a_trickle_waits_no_longer_than_the_linger_and_not_at_all_at_the_end():
+    async def scenario():
+        store = Recorder()
+        store.release.set()
+        commits = committer(store, linger=0.05)
+        await commits.commit(b"first")
+        await asyncio.wait_for(commits.commit(b"second"), 30)
+        commits = committer(store, linger=3600)
+        await commits.commit(b"third")
+        last = asyncio.create_task(commits.commit(b"last"))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(commits.drain(), 30)
+        assert last.done()
+        assert store.bodies == [joined(text) for text in (b"first", b"second", b"third", b"last")]
 
     asyncio.run(scenario())
 
@@ -258,6 +320,40 @@ def test_what_a_half_failed_insert_turns_out_to_have_stored_is_not_stored_again(
     asyncio.run(scenario())
 
 
+def test_what_was_recovered_is_known_though_the_next_group_cannot_be():
+    """Two groups were left half-way, and the engine gives up again after the first of them."""
+
+    async def scenario():
+        store = HalfRecovering()
+        store.release.set()
+        commits = committer(store)
+        with pytest.raises(StoreUnavailable):
+            await commits.commit(b"one")
+        store.left = [{identity(b"one"): NOTHING}, StoreUnavailable("gone again"), {identity(b"two"): NOTHING}]
+        with pytest.raises(StoreUnavailable, match="gone again"):
+            await commits.commit(b"new")
+        store.refuse = None
+        await asyncio.gather(*map(commits.commit, [b"one", b"two", b"new"]))
+        assert store.bodies == [joined(b"one"), joined(b"new")]
+
+    asyncio.run(scenario())
+
+
+class HalfRecovering(Recorder):
+    """Refuses inserts, and recovers what `left` says, one call after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuse = StoreUnavailable("gone")
+        self.left: list[dict[bytes, Rejection] | Exception] = []
+
+    async def recover(self) -> dict[bytes, Rejection] | None:
+        step = self.left.pop(0) if self.left else None
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
 def test_what_was_stored_before_a_restart_is_known():
     async def scenario():
         store = Recorder()
@@ -306,12 +402,12 @@ class SlowRecovery(Recorder):
         self.recovering = asyncio.Event()
         self.recovered = asyncio.Event()
 
-    async def recover(self) -> dict[bytes, Rejection]:
+    async def recover(self) -> dict[bytes, Rejection] | None:
         settled, self.left_open = self.left_open, {}
         if settled:
             self.recovering.set()
             await self.recovered.wait()
-        return settled
+        return settled or None
 
 
 @pytest.mark.parametrize("gives_up", [False, True])

@@ -7,16 +7,16 @@ IDENTITIES = [bytes([number]) * 16 for number in range(3)]
 
 def test_a_group_is_found_again_until_it_is_removed(tmp_path):
     journal = Journal(tmp_path / "inflight")
-    assert journal.empty
+    assert journal.leftovers() == []
     first, second = journal.write(b"one", IDENTITIES), journal.write(b"two", [])
-    assert not journal.empty
-    found = list(Journal(tmp_path / "inflight").unsettled())
-    assert found == [first, second]
-    assert found[0].identities == tuple(IDENTITIES)
-    journal.remove(first.token)
-    assert list(journal.unsettled()) == [second]
-    journal.remove(second.token)
-    assert journal.empty
+    later = Journal(tmp_path / "inflight")
+    assert later.leftovers() == [first.token, second.token]
+    assert later.read(first.token) == first
+    assert first.identities == tuple(IDENTITIES)
+    later.remove(first.token)
+    assert later.leftovers() == [second.token]
+    assert later.read(second.token) == second
+    later.remove(second.token)
     assert list((tmp_path / "inflight").iterdir()) == []
 
 
@@ -25,6 +25,5 @@ def test_a_group_that_was_never_whole_was_never_begun(tmp_path):
     journal = Journal(tmp_path / "inflight")
     (tmp_path / "inflight" / "dead.identities").write_bytes(b"x" * 16)
     (tmp_path / "inflight" / "dead.tmp").write_bytes(b"half")
-    assert journal.empty
-    assert list(journal.unsettled()) == []
+    assert journal.leftovers() == []
     assert list((tmp_path / "inflight").iterdir()) == []
