@@ -17,7 +17,8 @@ Written by `tools/generate_settings_page.py` from the tables in the code; an opt
 | --- | --- | --- | --- |
 """
 TAIL = """\
-| `--insecure-listen` | | | Allow addresses that other machines can reach, without any access control. |
+| `--insecure-listen` | | | Let in whoever connects, also from other machines: without this, an address that they can \
+reach needs `--tokens` or `--tls-client-ca`. |
 """
 
 

@@ -1,32 +1,52 @@
 """The sockets a server answers on, and the file that says where they are.
 
-A port that is taken, a host that does not resolve and an address that the world can reach are each refused here,
+A port that is taken, a host that does not resolve and an open door that the world can reach are each refused here,
 with the option's name, before any data is touched.
 """
 
 import ipaddress
 import json
+import logging
 import os
 import socket
 from pathlib import Path
 
 from spanhouse_backend.errors import SettingsError
-from spanhouse_backend.settings import Address
+from spanhouse_backend.settings import Address, Settings
+
+logger = logging.getLogger(__name__)
+
+
+def require_protected(settings: Settings) -> None:
+    """Warns of tokens that travel in the clear.
+
+    Raises SettingsError when other machines can reach an address and nothing keeps strangers out.
+    """
+    mutual = settings.tls is not None and settings.tls.client_ca is not None
+    for address, option in ((settings.grpc, "--grpc"), (settings.http, "--http")):
+        if settings.tokens is None and not mutual:
+            require_loopback(address, option)
+        elif settings.tls is None and not is_loopback(address.host):
+            logger.warning("%s: tokens travel to %s in the clear: add --tls-cert and --tls-key", option, address)
 
 
 def require_loopback(address: Address, option: str) -> None:
     """Raises SettingsError unless `address` can be reached from this machine only."""
-    if address.host == "localhost":
-        return
-    try:
-        loopback = ipaddress.ip_address(address.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(address.host):
         raise SettingsError(
-            f"{option}: {address} can be reached from other machines, and there is no access control yet; "
-            "use 127.0.0.1, or add --insecure-listen if the network itself keeps strangers out"
+            f"{option}: {address} can be reached from other machines, and nothing keeps strangers out; use 127.0.0.1, "
+            "or add --tokens (or --tls-client-ca), or --insecure-listen if the network itself does"
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, is this machine and reachable from nowhere else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def bind(address: Address, option: str) -> socket.socket:

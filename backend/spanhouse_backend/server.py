@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
+from spanhouse_backend.access.access import Access
 from spanhouse_backend.doors import GrpcDoor, HttpDoor
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
@@ -86,7 +87,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
 async def serve(settings: Settings, announce: Announce) -> None:
     """Serves until SIGTERM or SIGINT; calls `announce` with the bound addresses once requests are answered.
 
-    Raises SettingsError when an address or the ready file cannot be had, StoreError when the data cannot.
+    Raises SettingsError when an address or a file of the settings cannot be had, StoreError when the data cannot.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -94,12 +95,13 @@ async def serve(settings: Settings, announce: Announce) -> None:
         loop.add_signal_handler(number, stop.set)
 
     async with contextlib.AsyncExitStack() as stopping:
+        access = await stopping.enter_async_context(Access.of(settings))
         # Taken before the store is opened: a port in use should not cost the user a second of waiting.
         http_socket = stopping.enter_context(bind(settings.http, "--http"))
         house = await stopping.enter_async_context(opened(settings))
-        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings.max_request_bytes, house)
+        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings.max_request_bytes, house, access)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, settings, house)
+        http_server, http_task = _start_http(http_socket, settings, house, access)
         stopping.push_async_callback(_stop_http, http_server, http_task)
         changed = functools.partial(_set_health, house.health)
         stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
@@ -107,7 +109,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
             stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
 
         addresses = {"grpc": str(grpc_address), "http": str(bound_address(http_socket))}
-        house.store.publish(addresses)
+        house.store.publish(access.urls(addresses))
         ready_file = ReadyFile(settings.ready_file)
         stopping.callback(ready_file.remove)
         ready_file.write(addresses)
@@ -124,16 +126,18 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
     async with opened(settings) as house:
         if house.spool is not None:
             await house.spool.take_in()
-        server, address = await _start_grpc(Address("127.0.0.1", 0), settings.max_request_bytes, house)
+        server, address = await _start_grpc(Address("127.0.0.1", 0), settings.max_request_bytes, house, Access())
         try:
             return await asyncio.to_thread(question, str(address))
         finally:
             await server.stop(None)
 
 
-async def _start_grpc(address: Address, max_request_bytes: int, house: House) -> tuple[grpc.aio.Server, Address]:
+async def _start_grpc(
+    address: Address, max_request_bytes: int, house: House, access: Access
+) -> tuple[grpc.aio.Server, Address]:
     server = grpc.aio.server(
-        interceptors=[GrpcDoor(house.metrics)],
+        interceptors=[GrpcDoor(house.metrics), *access.grpc_interceptors()],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
@@ -146,7 +150,7 @@ async def _start_grpc(address: Address, max_request_bytes: int, house: House) ->
     await house.health.set(QUERY_SERVICE, health_pb2.HealthCheckResponse.SERVING)
     await _set_health(house.health, takes_spans=True)
     try:
-        port = server.add_insecure_port(str(address))
+        port = access.add_grpc_port(server, str(address))
     except RuntimeError as error:
         raise cannot_listen(address, "--grpc", "the address is in use or not of this machine") from error
     await server.start()
@@ -168,7 +172,9 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-def _start_http(listener: socket.socket, settings: Settings, house: House) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+def _start_http(
+    listener: socket.socket, settings: Settings, house: House, access: Access
+) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.include_router(query_router(house.reader))
     app.router.routes += otlp_routes(
@@ -179,9 +185,12 @@ def _start_http(listener: socket.socket, settings: Settings, house: House) -> tu
     )
     app.router.routes += probe_routes(house.readiness.problem)
     app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
+    # The last one is the first that a request comes to.
+    access.guard(app, settings.cors_origins)
     app.add_middleware(HttpDoor, metrics=house.metrics)
     config = uvicorn.Config(
         app,
+        ssl_context_factory=access.ssl_context_factory(),
         lifespan="off",
         access_log=False,
         log_level="warning",

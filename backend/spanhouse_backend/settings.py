@@ -41,6 +41,14 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class TlsFiles(NamedTuple):
+    """PEM files. With `client_ca`, clients without a certificate that it vouches for are turned away."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None
+
+
 @dataclass(frozen=True)
 class Settings:
     """How one server runs. Sizes are bytes of uncompressed OTLP."""
@@ -50,6 +58,8 @@ class Settings:
     http: Address
     ready_file: Path | None
     spool: Path | None
+    tokens: Path | None
+    tls: TlsFiles | None
     cors_origins: tuple[str, ...]
     max_request_bytes: int
     max_group_bytes: int
@@ -113,6 +123,30 @@ SERVE_SETTINGS = (
         "DIR|off",
         "Take in the requests that clients left here while no server answered. Default: spanhouse/spool in your data "
         "directory.",
+    ),
+    Setting(
+        "tokens",
+        "SPANHOUSE_TOKENS",
+        "",
+        "FILE",
+        "Let in only those who send a token of this file, for what its roles allow; `spanhouse token` writes it. Read "
+        "again when it changes.",
+    ),
+    Setting(
+        "tls-cert",
+        "SPANHOUSE_TLS_CERT",
+        "",
+        "FILE",
+        "Speak TLS on both ports, with this certificate (PEM, followed by those between it and the root). Read again "
+        "when it changes, and so are the next two.",
+    ),
+    Setting("tls-key", "SPANHOUSE_TLS_KEY", "", "FILE", "The certificate's private key (PEM, without a password)."),
+    Setting(
+        "tls-client-ca",
+        "SPANHOUSE_TLS_CLIENT_CA",
+        "",
+        "FILE",
+        "Let in only clients with a certificate that one of these authorities (PEM) signed: mutual TLS.",
     ),
     Setting(
         "cors-origins",
@@ -224,6 +258,20 @@ def _spool(text: str) -> Path | None:
     return Path(text).expanduser() if text else default_data_directory() / "spool"
 
 
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _tls(texts: dict[str, str]) -> TlsFiles | None:
+    cert, key, client_ca = (_path(texts[name]) for name in ("tls-cert", "tls-key", "tls-client-ca"))
+    if cert and key:
+        return TlsFiles(cert, key, client_ca)
+    for given, missing in (("tls-cert", "tls-key"), ("tls-key", "tls-cert"), ("tls-client-ca", "tls-cert")):
+        if texts[given]:
+            raise SettingsError(f"--{given}: without --{missing} there is no TLS; give both")
+    return None
+
+
 def read_settings(values: dict[str, str]) -> Settings:
     """Makes Settings of option texts by name (`values` lacks or has '' for what was not given).
 
@@ -236,6 +284,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         http=Address.parse(texts["http"], "--http"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
+        tokens=_path(texts["tokens"]),
+        tls=_tls(texts),
         cors_origins=_origins(texts["cors-origins"]),
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),

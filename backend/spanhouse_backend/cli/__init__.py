@@ -6,6 +6,7 @@ import click
 
 from spanhouse_backend import COMMANDS_GROUP
 from spanhouse_backend.cli.serve import serve
+from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
 
@@ -41,5 +42,5 @@ def _from_elsewhere(entry_point: EntryPoint) -> click.Command:
     )
 
 
-for command in (serve, top, trace, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
+for command in (serve, token, top, trace, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
     cli.add_command(command)

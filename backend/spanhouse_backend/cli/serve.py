@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from spanhouse_backend.errors import SettingsError, SpanhouseError
-from spanhouse_backend.listen import require_loopback
+from spanhouse_backend.listen import require_protected
 from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
 
 _EXAMPLES = """\b
 Examples:
   spanhouse serve
   spanhouse serve --data ./traces --grpc 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
+  spanhouse serve --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --tokens tokens --tls-cert cert.pem --tls-key key.pem
 """
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,7 +39,8 @@ def _options_from_table(command: F) -> F:
 @click.option(
     "--insecure-listen",
     is_flag=True,
-    help="Allow addresses that other machines can reach, without any access control.",
+    help="Let in whoever connects, also from other machines: without this, an address that they can reach needs "
+    "--tokens or --tls-client-ca.",
 )
 def serve(*, insecure_listen: bool, **values: str | None) -> None:
     """Take in OTLP, keep it, and answer queries, until interrupted."""
@@ -46,8 +48,7 @@ def serve(*, insecure_listen: bool, **values: str | None) -> None:
     try:
         settings = read_settings({name.replace("_", "-"): value or "" for name, value in values.items()})
         if not insecure_listen:
-            require_loopback(settings.grpc, "--grpc")
-            require_loopback(settings.http, "--http")
+            require_protected(settings)
         # Only now, so that --help and mistakes answer without loading the engine.
         from spanhouse_backend.server import serve as run  # noqa: PLC0415
 
@@ -61,5 +62,6 @@ def serve(*, insecure_listen: bool, **values: str | None) -> None:
 def _announce(settings: Settings, addresses: dict[str, str]) -> None:
     click.echo(f"spanhouse {version('spanhouse')} keeps spans in {settings.data}")
     click.echo(f"  OTLP and queries over gRPC  {addresses['grpc']}")
-    click.echo(f"  OTLP over HTTP, and REST    http://{addresses['http']} (/docs describes it)")
+    scheme = "https" if settings.tls else "http"
+    click.echo(f"  OTLP over HTTP, and REST    {scheme}://{addresses['http']} (/docs describes it)")
     click.echo("Ready. Interrupt to stop.")

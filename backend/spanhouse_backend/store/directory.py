@@ -53,7 +53,7 @@ class DirectoryLock:
         return lock
 
     def publish(self, addresses: dict[str, str]) -> None:
-        """Tells later comers where this process answers; `addresses` by protocol name, as in the ready file."""
+        """Tells later comers where this process answers; `addresses` by protocol name, as clients write them."""
         text = json.dumps({"pid": os.getpid(), **addresses}).encode()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, text, 0)
@@ -75,5 +75,5 @@ def _held_message(directory: Path, holder: dict[str, object]) -> str:
     who = f"process {holder['pid']}" if "pid" in holder else "another process"
     message = f"the data directory {directory} is in use by {who}"
     if "grpc" in holder:
-        message += f"; ask that one instead: spanhouse top --server {holder['grpc']} (REST: http://{holder['http']})"
+        message += f"; ask that one instead: spanhouse top --server {holder['grpc']} (REST: {holder['http']})"
     return f"{message}, or choose another directory with --data"

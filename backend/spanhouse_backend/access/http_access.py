@@ -1,0 +1,103 @@
+"""The gate in front of HTTP: 401 or 403 before a body is read, in the words of what was asked.
+
+OTLP's clients are told in a google.rpc.Status, all others in the REST API's {"error": ..}. A browser's question
+whether a page may send (a preflight) carries no credentials and is answered without.
+"""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from spanhouse_backend.access.gate import Gate, Refusal
+from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
+from spanhouse_backend.ingest.cors import allow_browsers
+from spanhouse_backend.ingest.otlp_status import Encoding, Refused
+from spanhouse_backend.query.query_http import Failure, Problem
+
+UNAUTHENTICATED, FORBIDDEN = 401, 403
+_BEARER = 'Bearer realm="spanhouse"'
+# A browser knows no other way to ask its user for a token.
+_BEARER_OR_BASIC = f'{_BEARER}, Basic realm="spanhouse", charset="UTF-8"'
+
+
+class TokenMiddleware:
+    """`app` for those whom `gate` lets in. Pages of `cors_origins` may read why they were refused."""
+
+    def __init__(
+        self, app: ASGIApp, gate: Gate, cors_origins: Sequence[str] = (), rules: Sequence[Rule] = HTTP_RULES
+    ) -> None:
+        self._app = app
+        self._gate = gate
+        self._cors_origins = cors_origins
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or answers it. There are no websockets here: one would be closed."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        headers = Headers(scope=scope)
+        refusal = None if _is_preflight(scope["method"], headers) else self._refusal(scope, headers)
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        peer = scope["client"][0] if scope.get("client") else "unknown"
+        await self._gate.note(peer, f"{scope['method']} {_printable(scope['path'])}", refusal)
+        response: ASGIApp
+        if _is_otlp(scope["path"]):
+            response = allow_browsers(_otlp_refusal(refusal, headers), self._cors_origins)
+        else:
+            response = _rest_refusal(refusal)
+        # The body is not asked for. uvicorn takes what is under way and drops it, so that the sender gets to read this.
+        await response(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        needed = needed_role(self._rules, scope["path"], scope["method"])
+        if needed is None:
+            return None
+        authorization = headers.get("authorization", "")
+        return self._gate.refusal(authorization, needed) or _forged(scope["method"], headers, authorization, needed)
+
+
+def _forged(method: str, headers: Headers, authorization: str, needed: Role) -> Refusal | None:
+    """A browser sends the password that its user typed with whatever any page makes it send.
+
+    So what may change something has to come from our own pages. OTLP has its own list of origins (CORS).
+    """
+    if not authorization.lower().startswith("basic") or method in ("GET", "HEAD") or needed is Role.WRITE:
+        return None
+    site = headers.get("sec-fetch-site", "none")
+    if site in ("same-origin", "none"):
+        return None
+    message = f"a page of another origin may not do this with a browser's password (Sec-Fetch-Site: {site[:20]!r})"
+    return Refusal(message, message, known=True)
+
+
+def _is_preflight(method: str, headers: Headers) -> bool:
+    return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def _is_otlp(path: str) -> bool:
+    return any(Rule(prefix, None).fits(path, "") for prefix in OTLP_PREFIXES)
+
+
+def _otlp_refusal(refusal: Refusal, headers: Headers) -> Response:
+    encoding = Encoding.of(headers.get("content-type", "")) or Encoding.JSON
+    if refusal.known:
+        return Refused(FORBIDDEN, refusal.message).response(encoding)
+    challenge = {"WWW-Authenticate": _BEARER}
+    return Refused(UNAUTHENTICATED, refusal.message, headers=challenge).response(encoding)
+
+
+def _rest_refusal(refusal: Refusal) -> Response:
+    body = Failure(error=Problem(parameter=None, message=refusal.message)).model_dump()
+    if refusal.known:
+        return JSONResponse(body, FORBIDDEN)
+    return JSONResponse(body, UNAUTHENTICATED, {"WWW-Authenticate": _BEARER_OR_BASIC})
+
+
+def _printable(path: str) -> str:
+    """As a line of the log may hold it: a path is whatever somebody sent."""
+    return path[:200].encode("unicode_escape").decode()

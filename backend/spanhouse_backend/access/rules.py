@@ -1,0 +1,78 @@
+"""Which role each path and each gRPC method needs, in one place.
+
+The first rule that fits decides. What no rule names needs the role admin, so that something new is closed until it is
+listed here.
+"""
+
+from collections.abc import Collection, Iterable
+from enum import Enum
+from typing import NamedTuple
+
+
+class Role(Enum):
+    """What a token may be used for; `admin` is for everything."""
+
+    WRITE = "write"
+    READ = "read"
+    SQL = "sql"
+    ADMIN = "admin"
+
+    def allowed_by(self, granted: Iterable["Role"]) -> bool:
+        """Whether who has the roles `granted` may do what needs this one."""
+        return any(role in (self, Role.ADMIN) for role in granted)
+
+
+def role_names(roles: Collection[Role]) -> list[str]:
+    """As they are written, always in the same order."""
+    return [role.value for role in Role if role in roles]
+
+
+class Rule(NamedTuple):
+    """What is at `prefix` or below it needs a role, or (None) nothing at all; with any of `methods`, or any method."""
+
+    prefix: str
+    needs: Role | None
+    methods: frozenset[str] | None = None
+
+    def fits(self, path: str, method: str) -> bool:
+        """Whether this rule speaks of `path`: whole segments count, so /v1 is not the beginning of /v1x."""
+        below = path == self.prefix or path.startswith(f"{self.prefix}/")
+        return below and (self.methods is None or method in self.methods)
+
+
+_READING = frozenset({"GET", "HEAD"})
+
+OTLP_PREFIXES = ("/v1", "/v1development")
+
+HTTP_RULES = (
+    Rule("/healthz", None),
+    Rule("/readyz", None),
+    *(Rule(prefix, Role.WRITE) for prefix in OTLP_PREFIXES),
+    Rule("/api/v1/sql", Role.SQL),
+    Rule("/api/v1/admin", Role.ADMIN),
+    # Any other method may change something.
+    Rule("/api/v1", Role.READ, _READING),
+    Rule("/metrics", Role.READ, _READING),
+    # The dashboard, and the description of the API.
+    Rule("/", Role.READ, _READING),
+    Rule("/static", Role.READ, _READING),
+    Rule("/docs", Role.READ, _READING),
+    Rule("/redoc", Role.READ, _READING),
+    Rule("/openapi.json", Role.READ, _READING),
+)
+
+GRPC_RULES = (
+    Rule("/grpc.health.v1.Health", None),
+    Rule("/opentelemetry.proto.collector.trace.v1.TraceService", Role.WRITE),
+    Rule("/opentelemetry.proto.collector.logs.v1.LogsService", Role.WRITE),
+    Rule("/opentelemetry.proto.collector.metrics.v1.MetricsService", Role.WRITE),
+    Rule("/opentelemetry.proto.collector.profiles.v1development.ProfilesService", Role.WRITE),
+    Rule("/spanhouse.v1.Query/Sql", Role.SQL),
+    Rule("/spanhouse.v1.Query/Delete", Role.ADMIN),
+    Rule("/spanhouse.v1.Query", Role.READ),
+)
+
+
+def needed_role(rules: Iterable[Rule], path: str, method: str = "") -> Role | None:
+    """The role that `path` asks for; None when it is open to everybody."""
+    return next((rule.needs for rule in rules if rule.fits(path, method)), Role.ADMIN)

@@ -1,0 +1,65 @@
+"""Which role what needs: the rules as a table, and that nothing is open which nobody opened."""
+
+import pytest
+
+from spanhouse_backend.access.rules import GRPC_RULES, HTTP_RULES, Role, needed_role
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needed"),
+    [
+        ("GET", "/healthz", None),
+        ("GET", "/readyz", None),
+        ("POST", "/v1/traces", Role.WRITE),
+        ("POST", "/v1development/profiles", Role.WRITE),
+        ("OPTIONS", "/v1/traces", Role.WRITE),
+        ("GET", "/v1x", Role.ADMIN),
+        ("GET", "/v1/../api/v1/sql", Role.WRITE),  # as its prefix says: no route has such a path
+        ("GET", "/api/v1/functions", Role.READ),
+        ("HEAD", "/api/v1/anything/new", Role.READ),
+        ("POST", "/api/v1/anything/new", Role.ADMIN),
+        ("DELETE", "/api/v1/spans", Role.ADMIN),
+        ("GET", "/api/v1/sql", Role.SQL),
+        ("POST", "/api/v1/sql", Role.SQL),
+        ("GET", "/api/v1/sql/", Role.SQL),
+        ("GET", "/api/v1/sqlite", Role.READ),
+        ("GET", "/api/v1/admin/retention", Role.ADMIN),
+        ("GET", "/metrics", Role.READ),
+        ("GET", "/", Role.READ),
+        ("GET", "/static/app.js", Role.READ),
+        ("GET", "/docs", Role.READ),
+        ("GET", "/openapi.json", Role.READ),
+        ("GET", "//api/v1/functions", Role.READ),
+        ("GET", "/API/v1/functions", Role.ADMIN),
+        ("GET", "", Role.ADMIN),
+        ("BREW", "/coffee", Role.ADMIN),
+    ],
+)
+def test_paths(method, path, needed):
+    assert needed_role(HTTP_RULES, path, method) is needed
+
+
+@pytest.mark.parametrize(
+    ("method", "needed"),
+    [
+        ("/grpc.health.v1.Health/Check", None),
+        ("/grpc.health.v1.Health/Watch", None),
+        ("/grpc.health.v1.Healthy/Check", Role.ADMIN),
+        ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Role.WRITE),
+        ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Role.WRITE),
+        ("/spanhouse.v1.Query/Functions", Role.READ),
+        ("/spanhouse.v1.Query/Sql", Role.SQL),
+        ("/spanhouse.v1.Query/Delete", Role.ADMIN),
+        ("/spanhouse.v1.Admin/Retention", Role.ADMIN),
+        ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role.ADMIN),
+        ("", Role.ADMIN),
+    ],
+)
+def test_grpc_methods(method, needed):
+    assert needed_role(GRPC_RULES, method) is needed
+
+
+def test_only_probes_and_health_are_open():
+    """Opening something more is a decision that this test asks about."""
+    open_ones = [rule.prefix for rule in (*HTTP_RULES, *GRPC_RULES) if rule.needs is None]
+    assert open_ones == ["/healthz", "/readyz", "/grpc.health.v1.Health"]
