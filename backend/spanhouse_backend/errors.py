@@ -9,6 +9,7 @@ SpanhouseError
 │   ├── BadPattern       the engine cannot read a regular expression: the asker's fault
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
+├── StatementFailed      a statement that a user wrote, which the engine refused or a limit stopped
 └── InvalidQuestion      a query parameter that makes no sense, by name
 
 A dependency's own errors are translated where it is called, in store/translate.py, and appear nowhere else.
@@ -60,6 +61,17 @@ class StoreUnavailable(StoreError):
 
 class Overloaded(SpanhouseError):
     """More is waiting to be stored than may wait."""
+
+
+class StatementFailed(SpanhouseError):
+    """A statement that a user wrote, which the engine refused or a limit stopped; the text is the engine's.
+
+    `code` is ClickHouse's number for what went wrong, None when it gave none.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class InvalidQuestion(SpanhouseError):

@@ -7,6 +7,7 @@ the store's own threads. This is the only module that knows ingest, store and qu
 import asyncio
 import contextlib
 import functools
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,8 +32,12 @@ from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.query.sql_http import sql_router
+from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
+from spanhouse_backend.store.sandbox import Limits as SandboxLimits
+from spanhouse_backend.store.sandbox import Sandbox
 from spanhouse_backend.store.store import Store
 
 # How long requests already accepted may take to be answered after SIGTERM.
@@ -48,6 +53,7 @@ class House(NamedTuple):
     store: Store
     committer: GroupCommitter
     reader: Reader
+    sql: SqlReader
     spool: SpoolReader | None
     metrics: Metrics
     readiness: Readiness
@@ -78,10 +84,26 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         readiness = Readiness(store, committer)
         metrics.watch_waiting(lambda: committer.waiting_bytes, lambda: committer.waiting_requests)
         metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
-        yield House(store, committer, Reader(store), spool, metrics, readiness, health.HealthServicer())
+        sandbox = await Sandbox.open(store.dsn, _sandbox_limits(settings))
+        try:
+            reader, sql = Reader(store), SqlReader(sandbox)
+            yield House(store, committer, reader, sql, spool, metrics, readiness, health.HealthServicer())
+        finally:
+            await sandbox.close()
         await committer.drain()
     finally:
         await store.close()
+
+
+def _sandbox_limits(settings: Settings) -> SandboxLimits:
+    return SandboxLimits(
+        seconds=settings.sql_timeout_seconds,
+        rows=settings.sql_max_rows,
+        result_bytes=settings.sql_max_bytes,
+        memory_bytes=settings.sql_max_memory_bytes,
+        # Most of the machine is left to those who send spans and those who ask the other questions.
+        threads=max(1, (os.cpu_count() or 1) // 4),
+    )
 
 
 async def serve(settings: Settings, announce: Announce) -> None:
@@ -177,6 +199,7 @@ def _start_http(
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.include_router(query_router(house.reader))
+    app.include_router(sql_router(house.sql))
     app.router.routes += otlp_routes(
         house.committer.commit,
         max_request_bytes=settings.max_request_bytes,

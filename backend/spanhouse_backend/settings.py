@@ -68,6 +68,10 @@ class Settings:
     max_span_age_seconds: int
     max_span_ahead_seconds: int
     linger_seconds: float
+    sql_timeout_seconds: int
+    sql_max_rows: int
+    sql_max_bytes: int
+    sql_max_memory_bytes: int
 
 
 class Setting(NamedTuple):
@@ -207,6 +211,34 @@ SERVE_SETTINGS = (
         "AGE",
         "Refuse spans that start further in the future than this (0 takes any).",
     ),
+    Setting(
+        "sql-timeout",
+        "SPANHOUSE_SQL_TIMEOUT",
+        "30s",
+        "AGE",
+        "Stop a raw SQL statement that takes longer than this (10s, 2m).",
+    ),
+    Setting(
+        "sql-max-rows",
+        "SPANHOUSE_SQL_MAX_ROWS",
+        "1000000",
+        "ROWS",
+        "Stop a raw SQL statement whose answer has more rows than this.",
+    ),
+    Setting(
+        "sql-max-bytes",
+        "SPANHOUSE_SQL_MAX_BYTES",
+        str(64 * MIB),
+        "BYTES",
+        "Stop a raw SQL statement whose answer is larger than this, before it is written in a format.",
+    ),
+    Setting(
+        "sql-max-memory-bytes",
+        "SPANHOUSE_SQL_MAX_MEMORY_BYTES",
+        str(512 * MIB),
+        "BYTES",
+        "Stop a raw SQL statement that needs more memory than this, its written answer included.",
+    ),
 )
 
 
@@ -216,9 +248,9 @@ def _bytes(text: str, option: str) -> int:
     return int(text)
 
 
-def _positive(text: str, option: str) -> int:
+def _positive(text: str, option: str, unit: str = "bytes") -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise SettingsError(f"{option}: {text!r} is not a positive whole number of bytes")
+        raise SettingsError(f"{option}: {text!r} is not a positive whole number of {unit}")
     return int(text)
 
 
@@ -294,7 +326,13 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
         linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,
+        sql_timeout_seconds=_seconds(texts["sql-timeout"], "--sql-timeout"),
+        sql_max_rows=_positive(texts["sql-max-rows"], "--sql-max-rows", "rows"),
+        sql_max_bytes=_positive(texts["sql-max-bytes"], "--sql-max-bytes"),
+        sql_max_memory_bytes=_positive(texts["sql-max-memory-bytes"], "--sql-max-memory-bytes"),
     )
+    if settings.sql_timeout_seconds == 0:  # to the engine it would mean no limit
+        raise SettingsError("--sql-timeout: 0 is not a time in which a statement can be answered; write 30s or 2m")
     if settings.max_waiting_bytes < settings.max_request_bytes:
         raise SettingsError(
             f"--max-waiting-bytes: {settings.max_waiting_bytes} is less than --max-request-bytes "

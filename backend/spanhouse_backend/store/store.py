@@ -56,6 +56,7 @@ class Store:
 
     def __init__(
         self,
+        dsn: str,
         lock: DirectoryLock,
         journal: Journal,
         space: Space,
@@ -63,6 +64,7 @@ class Store:
         readers: list[Client],
         watcher: Watcher,
     ) -> None:
+        self.dsn = dsn  # for further handles, to be closed before the store is
         self._lock = lock
         self._journal = journal
         self._space = space
@@ -114,7 +116,7 @@ class Store:
             lock.release()
             raise StoreUnusable(f"cannot open the data directory {directory}: {error}") from error
         space = Space(directory, min_free_bytes)
-        return cls(lock, journal, space, clients[:INSERTERS], clients[INSERTERS:], watcher or Watcher())
+        return cls(dsn, lock, journal, space, clients[:INSERTERS], clients[INSERTERS:], watcher or Watcher())
 
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever tries to open the same directory where to ask instead."""

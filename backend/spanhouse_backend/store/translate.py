@@ -42,6 +42,9 @@ def translate(error: ClickHouseError, doing: str) -> StoreError:
         problem = _PATTERN_PROBLEM.search(str(error))
         return BadPattern(str(error), problem[1] if problem else str(error))
     kind = MalformedData if code in MALFORMED_CODES else StoreUnavailable
-    # The engine repeats "Code: N. DB::Exception:" at each layer; the last part is the message itself.
-    message = str(error).rsplit("DB::Exception: ", 1)[-1].strip()
-    return kind(f"{doing}: {message}")
+    return kind(f"{doing}: {bare_message(error)}")
+
+
+def bare_message(error: ClickHouseError) -> str:
+    """What the engine says, without the "Code: N. DB::Exception:" that it repeats at each layer."""
+    return str(error).rsplit("DB::Exception: ", 1)[-1].strip()
