@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -22,8 +22,10 @@ from spanhouse_exporter.settings import from_environment
 from spanhouse_exporter.span_exporter import SpanhouseExporter
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     from spanhouse_exporter.intake import Intake
     from spanhouse_exporter.settings import ExporterSettings
@@ -51,6 +53,8 @@ class SpanhouseSpanProcessor(SpanProcessor):
         self._pipeline = Pipeline(settings, bytes, GrpcSender(settings))
         self._intakes: dict[tuple[bytes, bytes], Intake] = {}
         self._notices = Notices(_logger)
+        # Most spans come from where the last one came from. Replaced whole, and holds what it names.
+        self._last: tuple[Any, Any, Any] = (self, self, None)
         self._pid = os.getpid()
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -64,10 +68,14 @@ class SpanhouseSpanProcessor(SpanProcessor):
             if pid != self._pid:
                 self._pid = pid
                 after_fork_in_child()
-            encoder = self._encoder
-            key = (encoder.resource(span.resource), encoder.scope(span.instrumentation_scope))
-            intake = self._intakes.get(key) or self._new_intake(key)
-            intake.put(encoder.encode(span))
+            resource, scope = span.resource, span.instrumentation_scope
+            last = self._last
+            if last[0] is resource and last[1] is scope:
+                intake = last[2]
+            else:
+                intake = self._intake(resource, scope)
+                self._last = (resource, scope, intake)
+            intake.put(self._encoder.encode(span))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a span, its program goes on
             self._pipeline.count_broken()
             self._notices.warning("span", "spanhouse: a span cannot be encoded and is dropped: %r", error)
@@ -84,8 +92,10 @@ class SpanhouseSpanProcessor(SpanProcessor):
         """Counts as of now."""
         return self._pipeline.status()
 
-    def _new_intake(self, key: tuple[bytes, bytes]) -> Intake:
-        resource, scope = key
+    def _intake(self, of: Resource, within: InstrumentationScope | None) -> Intake:
+        resource, scope = key = (self._encoder.resource(of), self._encoder.scope(within))
+        if found := self._intakes.get(key):
+            return found
         if len(self._intakes) >= _MOST_INTAKES:
             return ResourceIntake(self._pipeline, scope, resource)
         intake = self._intakes[key] = self._pipeline.intake(scope, resource)

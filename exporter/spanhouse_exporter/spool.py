@@ -70,7 +70,7 @@ class Spool:
         except OSError as error:
             self._notices.warning(
                 "write",
-                "spanhouse: cannot write to the spool %s (%s): %s are dropped",
+                "spanhouse: cannot write to the spool %s (%s; SPANHOUSE_SPOOL names another): %s are dropped",
                 self._directory,
                 error.strerror,
                 self._signal.items,

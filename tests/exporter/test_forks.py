@@ -139,6 +139,29 @@ def test_fork_during_a_request(tmp_path, support):
         assert sum(request_bytes.count_items(request) for request in requests) == 1800
 
 
+def test_nothing_is_started_in_a_child_before_its_first_span(tmp_path):
+    """A child that makes no spans has no thread of ours, and one that does starts its own then."""
+    script = """
+    import threading
+
+    call(before, 600)
+    assert spanhouse.flush(20)
+    child = os.fork()
+    if child == 0:
+        time.sleep(0.2)
+        names = [thread.name for thread in threading.enumerate()]
+        assert names == ["MainThread"], names
+        call(after, 1)
+        assert "spanhouse-export" in [thread.name for thread in threading.enumerate()]
+        sys.exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    """
+    with receiving() as receiver:
+        run(script, receiver.endpoint, tmp_path)
+        count(receiver, "before", 600)
+        count(receiver, "after", 1)
+
+
 def test_grandchildren(tmp_path):
     """A daemon's double fork: the parent has ended by the time the grandchild makes its spans."""
     script = """

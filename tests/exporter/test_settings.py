@@ -43,6 +43,57 @@ def test_an_empty_variable_is_unset(suffix):
     assert read(**empty, **{f"OTEL_EXPORTER_OTLP_{suffix}": ""}) == read()
 
 
+FILES = {
+    "CERTIFICATE": "root_certificates",
+    "CLIENT_KEY": "client_key",
+    "CLIENT_CERTIFICATE": "client_certificate",
+}
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_the_files_of_the_signal_win(tmp_path, suffix):
+    """The same for options that name files; an empty one is unset."""
+    environ = {}
+    for name in FILES:
+        for kind in ("", "TRACES_"):
+            path = tmp_path / f"{kind}{name}"
+            path.write_text(path.name)
+            environ[f"OTEL_EXPORTER_OTLP_{kind}{name}"] = str(path)
+    field = FILES[suffix]
+    assert getattr(read(**environ), field) == f"TRACES_{suffix}".encode()
+    assert getattr(read(**{**environ, f"OTEL_EXPORTER_OTLP_TRACES_{suffix}": ""}), field) == suffix.encode()
+
+
+def test_the_protocol_is_grpc_whatever_is_asked_for(caplog):
+    """The variable of the signal is the one that is named; gRPC itself is asked for without a word."""
+    asked = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}
+    assert read(**asked) == read()
+    (message,) = caplog.messages
+    assert message.startswith("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+    assert read(OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="") == read()
+    assert len(caplog.messages) == 1
+
+
+def test_the_defaults():
+    """OTLP exporter, "Configuration Options" and "Batch Span Processor": where nothing is set."""
+    found = read()
+    assert (found.endpoint, found.timeout_seconds, found.gzip) == ("http://localhost:4317", 10.0, False)
+    assert (found.insecure, found.headers, found.max_request_bytes) == (False, (), 64 << 20)
+
+
+@pytest.mark.parametrize("given", ["KEY", "CERTIFICATE"])
+def test_half_of_a_client_certificate_is_none(tmp_path, caplog, given):
+    """One warning that names both variables."""
+    (tmp_path / "file").write_text("x")
+    found = read(**{f"OTEL_EXPORTER_OTLP_CLIENT_{given}": str(tmp_path / "file")})
+    assert (found.client_key, found.client_certificate) == (None, None)
+    (message,) = caplog.messages
+    assert {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"} <= set(
+        message.replace(":", "").split()
+    )
+    assert "using no client certificate" in message
+
+
 def test_an_argument_wins_over_the_environment():
     """OTLP exporter: code first."""
     found = from_environment({**QUIET, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://traces:1"}, "http://given:2")

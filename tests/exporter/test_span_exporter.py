@@ -1,3 +1,7 @@
+import gc
+import inspect
+import threading
+import weakref
 from importlib.metadata import entry_points
 from time import monotonic
 
@@ -12,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from otlp_receiver import attributes, receiving
 
 from spanhouse_exporter.span_exporter import SpanhouseExporter
+from spanhouse_exporter.span_processor import SpanhouseSpanProcessor
 
 
 def spans(count=1):
@@ -68,3 +73,60 @@ def test_a_refusal_is_a_failure():
         assert exporter.export(()) is SpanExportResult.SUCCESS
         assert asked == [1]
         exporter.shutdown()
+
+
+def test_any_number_of_threads_may_export_at_once():
+    """Tracing SDK, "Export": the SDK's simple processor calls it from every thread that ends a span."""
+    with receiving() as receiver:
+        exporter = SpanhouseExporter(receiver.endpoint)
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+        def work(first):
+            for number in range(first, first + 25):
+                provider.get_tracer("t").start_span("n", attributes={"number": number}).end()
+
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(0, 200, 25)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(attributes(span)["number"] for span in receiver.spans) == list(range(200))
+        assert (exporter.status().exported, exporter.status().requests) == (200, 200)
+        exporter.shutdown()
+
+
+def test_a_flush_is_given_its_time_and_no_more():
+    """Tracing SDK, "ForceFlush" and "Shutdown": False while an export is running; the time is an ordinary argument."""
+    answer = threading.Event()
+    with receiving(lambda _request, _context: answer.wait(20) and b"") as receiver:
+        exporter = SpanhouseExporter(receiver.endpoint)
+        thread = threading.Thread(target=exporter.export, args=(spans(),))
+        thread.start()
+        give_up = monotonic() + 20
+        while exporter.force_flush(0):
+            assert monotonic() < give_up
+        assert not exporter.force_flush(timeout_millis=50)
+        answer.set()
+        assert exporter.force_flush(20_000)
+        thread.join()
+        exporter.shutdown()
+    # The SDK's batch processor passes what is left of its own time only to a shutdown that declares it so.
+    assert "timeout_millis" in inspect.getfullargspec(SpanhouseExporter.shutdown).args
+
+
+def test_finished_spans_are_let_go():
+    """Neither the processor nor the exporter keeps a span once it is bytes."""
+    with receiving() as receiver:
+        processor = SpanhouseSpanProcessor(receiver.endpoint)
+        made = list(spans(3))
+        alive = [weakref.ref(span) for span in made]
+        for span in made:
+            processor.on_end(span)
+        exporter = SpanhouseExporter(receiver.endpoint)
+        exporter.export(made)
+        del span, made
+        gc.collect()
+        assert [reference() for reference in alive] == [None] * 3
+        exporter.shutdown()
+        processor.shutdown()

@@ -85,3 +85,86 @@ def test_without_what_only_posix_has(tmp_path, chosen):
     assert len(log) == chosen
     assert all("SPANHOUSE_SPOOL" in line and "using no spool" in line for line in log)
     assert list(tmp_path.iterdir()) == []
+
+
+LIMITED = """
+import logging, os, resource
+import spanhouse
+logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+@spanhouse.capture
+def work():
+    pass
+
+work()
+spanhouse.flush(20)
+{limit}
+for _ in range(700):
+    work()
+assert spanhouse.flush(20)
+status = spanhouse.exporter_status()
+print(status.spooled + status.exported, dict(status.dropped))
+"""
+
+
+NO_FILE_SIZE = "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+NO_DESCRIPTORS = """
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 4096))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", 0))
+except OSError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("limit", [NO_FILE_SIZE, NO_DESCRIPTORS], ids=["file size", "descriptors"])
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other limits")
+def test_limits_of_the_process(tmp_path, limit):
+    """A spool that cannot grow costs one warning and its spans, counted; the program runs on."""
+    environ = {"SPANHOUSE_SPOOL": str(tmp_path / "spool"), "OTEL_EXPORTER_OTLP_TIMEOUT": "500"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LIMITED.format(limit=limit)],
+        env=clean_environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1 {'spool_failed': 700}", done.stderr
+    log = [line for line in done.stderr.splitlines() if "spanhouse" in line]
+    assert len(log) == 1
+    assert "SPANHOUSE_SPOOL" in log[0]
+    assert "dropped" in log[0]
+
+
+BAD = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere/ca.pem",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "-1",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli",
+    "OTEL_BSP_SCHEDULE_DELAY": "-1",
+    "OTEL_BSP_MAX_QUEUE_SIZE": "-1",
+    "SPANHOUSE_SPOOL_MAX_BYTES": "-1",
+}
+
+
+def test_a_program_with_nothing_but_bad_values_runs_on(tmp_path):
+    """Each costs one warning that names the variable and what is used instead."""
+    program = PROGRAM.format(before="logging.basicConfig(level=logging.WARNING, format='%(message)s')")
+    program = program.replace("assert spanhouse.flush(20)", "").replace(
+        "assert time.monotonic()", "assert True or time"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=clean_environment(SPANHOUSE_SPOOL=str(tmp_path / "spool"), **BAD),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    log = done.stderr.splitlines()
+    assert sorted(line.partition("=")[0] for line in log if "using" in line) == sorted(BAD)
