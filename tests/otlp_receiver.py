@@ -1,7 +1,7 @@
 """A real OTLP/gRPC receiver on a loopback port, decoding with the official classes, for the client's tests."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent import futures
 from contextlib import contextmanager
 from time import monotonic
@@ -35,13 +35,7 @@ class Receiver:
 
     @property
     def spans(self) -> list:
-        return [
-            span
-            for request in self.requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
+        return spans_in(self.raw)
 
     def named(self, suffix: str) -> list:
         """Spans whose name ends so."""
@@ -96,6 +90,17 @@ class Receiver:
             self.metadata.append(dict(context.invocation_metadata()))
             self._arrived.notify_all()
         return response
+
+
+def spans_in(requests: Iterable[bytes]) -> list:
+    """The spans of encoded requests."""
+    return [
+        span
+        for raw in requests
+        for resource in ExportTraceServiceRequest.FromString(raw).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
 
 
 def attributes(message) -> dict:

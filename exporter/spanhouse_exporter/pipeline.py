@@ -150,7 +150,8 @@ class Pipeline:
         does not get there either is dropped and counted, and the answer is False.
         """
         give_up = monotonic() + timeout_seconds
-        send_until = give_up - min(_SPOOL_SHARE * timeout_seconds, _MOST_SPOOL_SECONDS)
+        spool_for = min(_SPOOL_SHARE * timeout_seconds, _MOST_SPOOL_SECONDS)
+        send_until = give_up - spool_for
         self._delivery.end(send_until)
         with self.lock:
             lost_before = self._given_up()
@@ -164,6 +165,8 @@ class Pipeline:
             self._open.clear()
             while batch := self._next_batch():
                 left.append(batch)
+        # However late sending has ended on a machine with no time for us, the share of the spool begins only now.
+        give_up = max(give_up, monotonic() + spool_for)
         lost_late = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
         self._delivery.close()
         self._worker.stop(max(0.0, give_up - monotonic()))
