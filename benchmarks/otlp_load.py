@@ -19,11 +19,12 @@ from spanhouse_backend.store.store import Store
 
 FUNCTIONS = 200
 SPANS_PER_REQUEST = 512
+SPANS_PER_TRACE = 4
 
 
-def make_requests(count: int, spans: int) -> list[bytes]:
-    """`count` different requests of `spans` spans with five attributes each; the same ones every time."""
-    return [_request(random.Random(seed), spans) for seed in range(count)]
+def make_requests(count: int, spans: int, first_seed: int = 0) -> list[bytes]:
+    """`count` different requests of `spans` spans with five attributes each; the same ones for the same seed."""
+    return [_request(random.Random(seed), spans) for seed in range(first_seed, first_seed + count)]
 
 
 def _request(chance: random.Random, spans: int) -> bytes:
@@ -34,7 +35,11 @@ def _request(chance: random.Random, spans: int) -> bytes:
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "benchmarks"
     now = time.time_ns()
+    trace_id = root_id = parent_id = b""
     for index in range(spans):
+        if index % SPANS_PER_TRACE == 0:
+            trace_id, root_id, parent_id = chance.randbytes(16), chance.randbytes(8), b""
+        span_id = root_id if not parent_id else chance.randbytes(8)
         function = chance.randrange(FUNCTIONS)
         start = now - chance.randrange(60_000_000_000)
         values = {
@@ -46,9 +51,9 @@ def _request(chance: random.Random, spans: int) -> bytes:
         }
         scope_spans.spans.append(
             Span(
-                trace_id=chance.randbytes(16),
-                span_id=chance.randbytes(8),
-                parent_span_id=chance.randbytes(8) if index % 4 else b"",
+                trace_id=trace_id,
+                span_id=span_id,
+                parent_span_id=parent_id,
                 name=f"shop.checkout.function_{function}",
                 kind=Span.SPAN_KIND_INTERNAL,
                 start_time_unix_nano=start,
@@ -57,6 +62,7 @@ def _request(chance: random.Random, spans: int) -> bytes:
                 attributes=[KeyValue(key=key, value=value) for key, value in values.items()],
             )
         )
+        parent_id = root_id
     return message.SerializeToString()
 
 
