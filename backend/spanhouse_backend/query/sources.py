@@ -13,6 +13,7 @@ from spanhouse_backend.query.conditions import ROLLUP_COLUMNS, condition, needs_
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Field, Filter
 from spanhouse_backend.query.statements import Fragment, statement
+from spanhouse_backend.query.steps import Steps
 from spanhouse_backend.query.times import SECOND_NS, Window, iso_time
 
 MINUTE_SECONDS = 60
@@ -21,6 +22,10 @@ HOUR_SECONDS = 3600
 # scale 6); the bucket of durations of zero, -32768, reads as 0 by the same formula.
 _MIDPOINT = Fragment("toUInt64(round(exp2((bucket + 0.5) / 64)))")
 _ITSELF = Fragment("bucket")
+# The schema's bucket formula, for spans.
+_INDEX = Fragment("if(Bucket = 0, -32768, toInt16(ceil(log2(Bucket) * 64) - 1))")
+# In which step a call begins: the largest start that is not after it.
+_STEP = "roundDown(toUInt32(toDateTime(Time)), {steps:Array(UInt32)})"
 _OF_ROLLUPS = "quantilesExactWeighted({levels})(Bucket, Calls)"
 # Ten times as fast over spans, whose buckets are as many as they. It takes the element floor(level * n) where nearest
 # rank has ceil(level * n) - 1: the same for a level that is a hair's breadth smaller.
@@ -45,6 +50,9 @@ class Chosen:
     calls: Fragment
     extremes: Fragment | None
     value: Fragment
+    # The index of a call's bucket, of either source, and the columns that it is grouped by.
+    index: Fragment
+    keys: Fragment
 
     def percentiles(self, levels: tuple[float, ...]) -> Fragment:
         """The aggregate of `calls` that gives the buckets at these levels, by nearest rank, as an array."""
@@ -61,15 +69,19 @@ def choose(
     *,
     exact: bool = False,
     groups: tuple[Field, ...] = (),
-    minutes: bool = True,
-    hours: bool = True,
+    steps: Steps | None = None,
 ) -> Chosen:
     """The coarsest source that answers over `window`, grown to the minutes it touches when that is a rollup.
 
-    `minutes`: whether whole minutes will do. `hours`: whether whole hours will, too.
+    Grouped by the fields `groups`, or by the `steps` that a call begins in, or not at all (one group, '').
     """
-    filtered, columns = condition(where), _group_columns(groups)
-    if exact or not minutes or needs_spans(where) or any(group.column not in ROLLUP_COLUMNS for group in groups):
+    filtered, columns, keys = condition(where), _group_columns(groups, steps), _keys(groups)
+    if (
+        exact
+        or (steps and not steps.whole(MINUTE_SECONDS))
+        or needs_spans(where)
+        or any(group.column not in ROLLUP_COLUMNS for group in groups)
+    ):
         bounds = {"from_ns": window.from_ns, "to_ns": window.to_ns}
         return Chosen(
             source="raw",
@@ -79,12 +91,14 @@ def choose(
             calls=statement("raw_calls.sql", bounds, filter=filtered, groups=columns),
             extremes=None,
             value=_ITSELF,
+            index=_INDEX,
+            keys=keys,
         )
     start = window.from_ns // SECOND_NS // MINUTE_SECONDS * MINUTE_SECONDS
     end = -(-window.to_ns // (SECOND_NS * MINUTE_SECONDS)) * MINUTE_SECONDS
     hours_start = -(-start // HOUR_SECONDS) * HOUR_SECONDS
     hours_end = end // HOUR_SECONDS * HOUR_SECONDS
-    hourly = hours and hours_start < hours_end
+    hourly = hours_start < hours_end and (steps is None or steps.whole(HOUR_SECONDS))
     if not hourly:
         hours_start = hours_end = end
     bounds = {"from": start, "to": end, "hours_from": hours_start, "hours_to": hours_end}
@@ -96,6 +110,8 @@ def choose(
         calls=statement("rollup_calls.sql", bounds, filter=filtered, groups=columns),
         extremes=statement("rollup_extremes.sql", bounds, filter=filtered, groups=columns),
         value=_MIDPOINT,
+        index=Fragment("Bucket"),
+        keys=keys,
     )
 
 
@@ -115,15 +131,24 @@ async def notes(engine: Engine, source: Source, from_ns: int) -> tuple[str, ...]
     return (f"spans from before {iso_time(spans_ns)} have expired: only the rollups reach further back",)
 
 
-async def earliest_ns(engine: Engine, source: Source) -> int | None:
-    """When the first thing that `source` keeps was, at the latest; None when it is empty."""
+async def since_first(engine: Engine, window: Window) -> Window:
+    """`window`, but that of everything stored begins when the first of it was: for questions that go step by step."""
+    if window.from_ns:
+        return window
     (kept,) = await engine.rows(statement("kept.sql"))
-    first: int | None = kept["spans_ns" if source == "raw" else "rollups_ns"]
-    return first
+    first = kept["rollups_ns"] or window.to_ns - 1
+    return Window(min(first, window.to_ns - 1), window.to_ns)
 
 
-def _group_columns(groups: tuple[Field, ...]) -> Fragment:
-    parts = [subject(field, f"group_{number}") for number, field in enumerate(groups)]
+def _keys(groups: tuple[Field, ...]) -> Fragment:
+    return Fragment(", ".join(f"Group{number}" for number in range(max(1, len(groups)))))
+
+
+def _group_columns(groups: tuple[Field, ...], steps: Steps | None) -> Fragment:
+    if steps:
+        parts = [Fragment(_STEP, {"steps": list(steps.starts)})]
+    else:
+        parts = [subject(field, f"group_{number}") for number, field in enumerate(groups)] or [Fragment("''")]
     return Fragment(
         "".join(f", {part.sql} AS Group{number}" for number, part in enumerate(parts)),
         {name: value for part in parts for name, value in part.parameters.items()},

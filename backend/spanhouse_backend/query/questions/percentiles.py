@@ -1,0 +1,80 @@
+"""`percentiles`: any percentiles of any groups of calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.engine import Engine
+from spanhouse_backend.query.filters import Field, field
+from spanhouse_backend.query.parameters import Exactly, Filtered, Limited, Windowed
+from spanhouse_backend.query.percentiles import Levelled, grouped
+from spanhouse_backend.query.question import Given, Parameter, Question, Reads
+from spanhouse_backend.query.sources import choose, notes
+
+MAX_GROUPS = 5
+GROUP = Parameter(
+    "group",
+    "What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY, resource.KEY; "
+    '"none" is all calls together.',
+    "service,name",
+)
+_GROUPABLE = frozenset({"text", "choice", "attribute", "error_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class PercentilesRow:
+    """One group of calls: `group` has its value of each field, '' where a span does not have it.
+
+    `percentiles_ns` has the percentiles by name ("p50", "p99.9").
+    """
+
+    group: Mapping[str, str]
+    calls: int
+    errors: int
+    total_ns: int
+    mean_ns: float
+    percentiles_ns: Mapping[str, int]
+
+
+def _group(given: Given) -> Mapping[str, Field]:
+    if given[GROUP] == "none":
+        return {}
+    fields = {}
+    for part in given[GROUP].split(",")[: MAX_GROUPS + 1]:
+        name = part.strip()
+        fields[name] = field("group", name)
+        if fields[name].kind not in _GROUPABLE:
+            raise InvalidQuestion("group", f"calls cannot be grouped by {name}")
+    if len(fields) > MAX_GROUPS:
+        raise InvalidQuestion("group", f"more than {MAX_GROUPS} fields are too many")
+    return fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Percentiles(Question[Answer[PercentilesRow]], name="percentiles", row=PercentilesRow):
+    """How long do calls take, at these percentiles, by whatever they are grouped by? The largest total comes first."""
+
+    window: Windowed
+    where: Filtered
+    exact: Exactly
+    group: Annotated[Mapping[str, Field], Reads(_group, GROUP)]
+    levels: Levelled
+    limit: Limited
+
+    async def answer(self, engine: Engine) -> Answer[PercentilesRow]:
+        """One row a group."""
+        chosen = choose(self.window, self.where, exact=self.exact, groups=tuple(self.group.values()))
+        found = await grouped(engine, chosen, self.levels, self.limit)
+        return Answer(
+            source=chosen.source,
+            accuracy=chosen.accuracy,
+            from_ns=chosen.from_ns,
+            to_ns=chosen.to_ns,
+            notes=await notes(engine, chosen.source, chosen.from_ns),
+            rows=tuple(
+                PercentilesRow(group=dict(zip(self.group, values.pop("keys"), strict=False)), **values)
+                for values in found
+            ),
+        )
