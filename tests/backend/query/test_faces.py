@@ -107,7 +107,7 @@ def test_ask_streams_the_document_that_rest_answers(house, query, stored, monkey
 @pytest.mark.parametrize(
     ("question", "parameters", "code", "details"),
     [
-        ("wishes", {}, grpc.StatusCode.NOT_FOUND, "there is no question 'wishes': there are functions, "),
+        ("wishes", {}, grpc.StatusCode.NOT_FOUND, "there is no question 'wishes': there are services, "),
         ("functions", {"sort": "p98"}, grpc.StatusCode.INVALID_ARGUMENT, "sort: 'p98' is not a column"),
         ("functions", {"srot": "p99"}, grpc.StatusCode.INVALID_ARGUMENT, "srot: no such parameter; there are "),
         ("trace", {"trace_id": "e" * 32}, grpc.StatusCode.NOT_FOUND, "no span of trace eeee"),
