@@ -9,14 +9,23 @@ import functools
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 import grpc
 
+from spanhouse_backend.cli.channel import (
+    TOKEN_VARIABLE,
+    Identity,
+    Server,
+    identity_options,
+    open_channel,
+    read_identity,
+)
 from spanhouse_backend.errors import InvalidQuestion, SettingsError, SpanhouseError, StoreHeld
 from spanhouse_backend.query.wire import STORE_FAILED
-from spanhouse_backend.settings import Address, read_settings
+from spanhouse_backend.settings import read_settings
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
 Answer = TypeVar("Answer")
@@ -24,13 +33,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_SERVER = "127.0.0.1:4317"
 TIMEOUT_SECONDS = 30.0
 HELD_PATIENCE_SECONDS = 10.0
-# A trace of 10,000 spans with long attributes is larger than the 4 MiB that gRPC takes by default.
-_MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 def _check_server(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     try:
-        return str(Address.parse(value, "--server")) if value else None
+        return str(Server.parse(value, "--server")) if value else None
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
 
@@ -40,16 +47,30 @@ class Where(NamedTuple):
 
     server: str | None
     data: str | None
+    identity: Identity = Identity()
 
 
 def where_options(command: Command) -> Command:
-    """Adds --server and --data, which `command` is given as one `where`."""
+    """Adds --server, --data, and what a server is shown; `command` is given them as one `where`."""
 
     @functools.wraps(command)
-    def with_where(*args: Any, server: str | None, data: str | None, **others: Any) -> Any:
+    def with_where(
+        *args: Any,
+        server: str | None,
+        data: str | None,
+        token_file: Path | None,
+        ca: Path | None,
+        client_cert: Path | None,
+        client_key: Path | None,
+        **others: Any,
+    ) -> Any:
         if server and data:
             raise click.UsageError("--server and --data exclude each other: ask a server, or read a directory")
-        return command(*args, where=Where(server, data), **others)
+        try:
+            identity = read_identity(token_file, ca, client_cert, client_key)
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from error
+        return command(*args, where=Where(server, data, identity), **others)
 
     server_option = click.option(
         "--server",
@@ -57,7 +78,8 @@ def where_options(command: Command) -> Command:
         envvar="SPANHOUSE_SERVER",
         show_envvar=True,
         callback=_check_server,
-        help=f"Ask the server whose gRPC address this is.  [default: {DEFAULT_SERVER}, else the data directory]",
+        help="Ask the server whose gRPC address this is; https://HOST:PORT when it speaks TLS.  "
+        f"[default: {DEFAULT_SERVER}, else the data directory]",
     )
     data_option = click.option(
         "--data",
@@ -67,7 +89,7 @@ def where_options(command: Command) -> Command:
         help="Without a server: read this data directory, and take in what clients left in the spool.  "
         "[default: the one `spanhouse serve` uses]",
     )
-    return cast("Command", server_option(data_option(with_where)))
+    return cast("Command", server_option(data_option(identity_options(with_where))))
 
 
 def usage_error(error: InvalidQuestion) -> click.UsageError:
@@ -81,17 +103,20 @@ def ask(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
     Raises click.ClickException, exit code 1, with what went wrong and what to do about it.
     """
     if where.server:
-        return _ask_server(where.server, question)
+        return _ask_server(where.server, where.identity, question)
     if where.data is None:
         # Whoever runs a server wants its answer; only when there is none is it worth a second to open the data.
         with contextlib.suppress(_NoServerError):
-            return _ask_server(DEFAULT_SERVER, question)
-    return _ask_directory(where.data or "", question)
+            return _ask_server(DEFAULT_SERVER, where.identity, question)
+    return _ask_directory(where, question)
 
 
-def _ask_server(server: str, question: Callable[[QueryStub], Answer]) -> Answer:
-    options = [("grpc.max_receive_message_length", _MAX_ANSWER_BYTES)]
-    with grpc.insecure_channel(server, options=options) as channel:
+def _ask_server(server: str, identity: Identity, question: Callable[[QueryStub], Answer]) -> Answer:
+    try:
+        opened = open_channel(Server.parse(server, "--server"), identity)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    with opened as channel:
         try:
             return question(QueryStub(channel))
         except grpc.RpcError as error:
@@ -99,8 +124,8 @@ def _ask_server(server: str, question: Callable[[QueryStub], Answer]) -> Answer:
             raise _explain(server, cast("grpc.Call", error)) from error
 
 
-def _ask_directory(data: str, question: Callable[[QueryStub], Answer]) -> Answer:
-    settings = read_settings({"data": data, "spool": os.environ.get("SPANHOUSE_SPOOL", "")})
+def _ask_directory(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
+    settings = read_settings({"data": where.data or "", "spool": os.environ.get("SPANHOUSE_SPOOL", "")})
     if not settings.data.is_dir() and not (settings.spool and settings.spool.is_dir()):
         raise click.ClickException(
             f"no server answers at {DEFAULT_SERVER}, and nothing is kept in {settings.data}: capture something first, "
@@ -113,10 +138,10 @@ def _ask_directory(data: str, question: Callable[[QueryStub], Answer]) -> Answer
     patience = time.monotonic() + HELD_PATIENCE_SECONDS
     while True:
         try:
-            return asyncio.run(ask_once(settings, lambda address: _ask_server(address, question)))
+            return asyncio.run(ask_once(settings, lambda address: _ask_server(address, Identity(), question)))
         except StoreHeld as error:
             if error.grpc:
-                return _ask_server(error.grpc, question)
+                return _ask_server(error.grpc, where.identity, question)
             # Another command that reads the directory is done in a second; a server would have said where it is.
             if time.monotonic() > patience:
                 raise click.ClickException(str(error)) from error
@@ -131,16 +156,28 @@ class _NoServerError(click.ClickException):
 
 def _explain(server: str, call: Any) -> click.ClickException:
     code, details = call.code(), call.details()
-    if code is grpc.StatusCode.NOT_FOUND:
-        return click.ClickException(str(details))
     if code is grpc.StatusCode.UNAVAILABLE and STORE_FAILED not in (call.trailing_metadata() or ()):
-        return _NoServerError(
-            f"no server answers at {server}: start one with `spanhouse serve`, or name another with --server"
-        )
+        return _NoServerError(_nobody_at(server, details))
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return _NoServerError(f"what answers at {server} is not spanhouse, or is an older one: {details}")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return click.ClickException(
-            f"the server at {server} did not answer within {TIMEOUT_SECONDS:.0f} s: ask for less, or try again"
+    problems = {
+        grpc.StatusCode.NOT_FOUND: str(details),
+        grpc.StatusCode.DEADLINE_EXCEEDED: f"the server at {server} did not answer within {TIMEOUT_SECONDS:.0f} s: "
+        "ask for less, or try again",
+        grpc.StatusCode.UNAUTHENTICATED: f"the server at {server} lets in only those who have a token: name the file "
+        f"that holds yours with --token-file, or set {TOKEN_VARIABLE} ({details})",
+        grpc.StatusCode.PERMISSION_DENIED: f"the server at {server} refuses: {details}",
+    }
+    otherwise = f"the server at {server} cannot answer: {details} ({code.name})"
+    return click.ClickException(problems.get(code, otherwise))
+
+
+def _nobody_at(server: str, details: str) -> str:
+    if Server.parse(server, "--server").tls:
+        return (
+            f"no TLS connection with {server} comes about: --ca says whom to believe, --client-cert and --client-key "
+            f"who you are ({details})"
         )
-    return click.ClickException(f"the server at {server} cannot answer: {details} ({code.name})")
+    if "Socket closed" in details:  # gRPC's words for a server that hangs up on plain text
+        return f"what answers at {server} hangs up: if it speaks TLS, write https://{server}"
+    return f"no server answers at {server}: start one with `spanhouse serve`, or name another with --server"
