@@ -34,6 +34,8 @@ _logger = logging.getLogger(__name__)
 
 _SPOOL_SHARE, _MOST_SPOOL_SECONDS = 0.3, 1.0
 """The part of a shutdown's time, and the most of it, kept for writing to the spool what could not be sent."""
+_LAST_WRITE_SECONDS = 1.0
+"""How much longer than asked for a shutdown takes at most, for a file that a slow disk has not taken yet."""
 
 
 class Pipeline:
@@ -161,13 +163,18 @@ class Pipeline:
         with self.lock:
             self._shut_down = True
             lost = self._given_up() - lost_before
+            while self._next_batch():
+                pass
             left = list(self._open)
-            self._open.clear()
-            while batch := self._next_batch():
-                left.append(batch)
+            self._open.clear()  # behind the queue: a second shutdown must not find these again
         # However late sending has ended on a machine with no time for us, the share of the spool begins only now.
         give_up = max(give_up, monotonic() + spool_for)
         lost_late = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
+        # What is still not settled the worker has claimed, and is writing to the spool: it is not cut off in that.
+        last_write = max(0.0, give_up - monotonic()) + _LAST_WRITE_SECONDS
+        with self._settled_some:
+            self._settled_some.wait_for(lambda: self._settled >= self._accepted, last_write)
+            lost_late += self._accepted - self._settled
         self._delivery.close()
         self._worker.stop(max(0.0, give_up - monotonic()))
         if not in_time:  # else what was lost late is of threads that have run on since
