@@ -331,6 +331,8 @@ class Span(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     STATUS_MESSAGE_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    SELF_NS_FIELD_NUMBER: _builtins.int
+    CRITICAL_NS_FIELD_NUMBER: _builtins.int
     trace_id: _builtins.str
     span_id: _builtins.str
     parent_span_id: _builtins.str
@@ -342,6 +344,10 @@ class Span(_message.Message):
     duration_ns: _builtins.int
     status: _builtins.str
     status_message: _builtins.str
+    self_ns: _builtins.int
+    """The time in which none of its children ran."""
+    critical_ns: _builtins.int
+    """Its part of the critical path: the work that the end of the trace waited for."""
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -358,10 +364,12 @@ class Span(_message.Message):
         status: _builtins.str = ...,
         status_message: _builtins.str = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        self_ns: _builtins.int = ...,
+        critical_ns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "duration_ns", b"duration_ns", "kind", b"kind", "name", b"name", "parent_span_id", b"parent_span_id", "service", b"service", "span_id", b"span_id", "start_unix_ns", b"start_unix_ns", "status", b"status", "status_message", b"status_message", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "critical_ns", b"critical_ns", "duration_ns", b"duration_ns", "kind", b"kind", "name", b"name", "parent_span_id", b"parent_span_id", "self_ns", b"self_ns", "service", b"service", "span_id", b"span_id", "start_unix_ns", b"start_unix_ns", "status", b"status", "status_message", b"status_message", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

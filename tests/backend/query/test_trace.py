@@ -35,6 +35,8 @@ def test_a_span_comes_back_with_all_a_row_says(house):
             status="Error",
             status_message="no funds",
             attributes={"n": "0"},
+            self_ns=2500,
+            critical_ns=2500,
         ),
     )
     assert (answer.from_ns, answer.to_ns) == (LONELY_SECOND + 999_999_999, LONELY_SECOND + 1_000_002_499)

@@ -3,12 +3,25 @@
 from typing import Any
 
 from spanhouse_backend.query.question import Question
+from spanhouse_backend.query.questions.errors import Errors
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
 from spanhouse_backend.query.questions.percentiles import Percentiles
 from spanhouse_backend.query.questions.series import Series
 from spanhouse_backend.query.questions.services import Services
+from spanhouse_backend.query.questions.spans import Slowest, Spans
 from spanhouse_backend.query.questions.trace import Trace
 
-QUESTIONS: tuple[type[Question[Any]], ...] = (Services, Functions, Percentiles, Series, Heatmap, Histogram, Trace)
+QUESTIONS: tuple[type[Question[Any]], ...] = (
+    Services,
+    Functions,
+    Percentiles,
+    Series,
+    Heatmap,
+    Histogram,
+    Slowest,
+    Errors,
+    Spans,
+    Trace,
+)

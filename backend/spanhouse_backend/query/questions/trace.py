@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.critical_path import Timed, time_taken
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.statements import statement
@@ -19,7 +20,11 @@ _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
-    """One span of a trace. Ids are lower-case hexadecimal; a root span's `parent_span_id` is ""."""
+    """One span of a trace. Ids are lower-case hexadecimal; a root span's `parent_span_id` is "".
+
+    `self_ns` is the time in which none of its children ran; `critical_ns` is its part of the critical path, which is
+    the work that the end of the trace waited for.
+    """
 
     trace_id: str
     span_id: str
@@ -32,6 +37,8 @@ class SpanRow:
     status: str
     status_message: str
     attributes: Mapping[str, str]
+    self_ns: int = 0
+    critical_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +71,23 @@ def parse_trace_id(text: str) -> str:
     return trace_id
 
 
+def _timed(rows: tuple[SpanRow, ...]) -> tuple[SpanRow, ...]:
+    spans = [
+        Timed(row.span_id, row.parent_span_id, row.start_unix_ns, row.start_unix_ns + row.duration_ns) for row in rows
+    ]
+    return tuple(
+        replace(row, self_ns=took.self_ns, critical_ns=took.critical_ns)
+        for row, took in zip(rows, time_taken(spans), strict=True)
+    )
+
+
 def _trace_id(given: Given) -> str:
     return parse_trace_id(given[TRACE_ID])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trace(Question[TraceAnswer], name="trace", row=SpanRow, answer_type=TraceAnswer):
-    """Every span of one trace, in order of start."""
+    """Every span of one trace, in order of start: what took its time, and what its end waited for?"""
 
     trace_id: Annotated[str, Reads(_trace_id, TRACE_ID)]
 
@@ -78,7 +95,7 @@ class Trace(Question[TraceAnswer], name="trace", row=SpanRow, answer_type=TraceA
         """Its spans, or its first MAX_TRACE_SPANS; no rows when unknown."""
         asked = statement("trace.sql", {"trace_id": self.trace_id, "limit": MAX_TRACE_SPANS + 1})
         spans = await engine.ask(SpanRow, asked)
-        return TraceAnswer.of(spans[:MAX_TRACE_SPANS], truncated=len(spans) > MAX_TRACE_SPANS)
+        return TraceAnswer.of(_timed(spans[:MAX_TRACE_SPANS]), truncated=len(spans) > MAX_TRACE_SPANS)
 
     def missing(self) -> str:
         """An id that nothing is stored of is more likely mistyped than asked for."""
