@@ -66,6 +66,16 @@ def test_an_address_that_others_can_reach_is_refused(host):
         require_loopback(Address(host, 1), "--grpc")
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("tls-cert", "tls-key"), ("tls-key", "tls-cert"), ("tls-client-ca", "tls-cert")],
+)
+def test_half_of_what_tls_needs_is_refused(given, missing):
+    """Rather than to serve plain text to somebody who asked for TLS."""
+    with pytest.raises(SettingsError, match=f"^--{given}: without --{missing} there is no TLS"):
+        read_settings({given: "file.pem"})
+
+
 def test_origins_are_a_list():
     given = read_settings({"cors-origins": " https://a.example, http://localhost:*/ ,,*"})
     assert given.cors_origins == ("https://a.example", "http://localhost:*", "*")

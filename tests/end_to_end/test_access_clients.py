@@ -1,15 +1,19 @@
 """Clients of a server with tokens and mutual TLS: the command line, our exporter, and OpenTelemetry's own two."""
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
 from certificates import CLIENT, Authority, Pair
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, serve_command
 from otlp_requests import request
 from token_files import bearer, secret_of, tokens_of_each_role, wrong
 
@@ -220,6 +224,41 @@ def test_our_own_pages_and_probes_keep_working_in_plain_text(tmp_path):
         done = run("top", "--server", server.grpc, "--format", "csv", SPANHOUSE_TOKEN=tokens["read"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "plain,module.function,1" in done.stdout
+
+
+def test_the_documentations_commands_do_what_it_says(tmp_path):
+    """Tokens are made, listed and used as the page shows it."""
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
+    make, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:2]
+    make, serve = make.rstrip().rsplit("\n", 1)
+    assert serve == "spanhouse serve --tokens tokens"
+
+    def shell(script: str) -> str:
+        script = script.replace("spanhouse ", f"{sys.executable} -m spanhouse_backend ").replace("curl ", "curl -sS ")
+        command = ["sh", "-ec", script]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout
+
+    assert shell(make) == ""
+    with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens")) as server:
+        assert json.loads(shell(ask.replace("127.0.0.1:4318", server.http)))["rows"] == []
+
+
+def test_a_token_file_that_cannot_be_used_ends_the_start(tmp_path):
+    """Before anything is opened, saying how to make one."""
+    command = serve_command(tmp_path / "data", "--tokens", str(tmp_path / "tokens"))
+    done = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert done.returncode == 2
+    assert "--tokens: there is no" in done.stderr
+    assert f"`spanhouse token add NAME --role read --file {tmp_path / 'tokens'}` makes it" in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_server_beyond_loopback_needs_tokens_or_client_certificates(tmp_path):
