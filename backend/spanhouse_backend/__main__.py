@@ -23,6 +23,7 @@ BACKEND_PACKAGES = frozenset(
         "opentelemetry.proto",
         "prometheus_client",
         "rich",
+        "structlog",
         "uvicorn",
     }
 )

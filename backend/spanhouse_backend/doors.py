@@ -6,6 +6,7 @@ handler is asked, such as a message over the size limit, is not seen.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spanhouse_backend.ingest.otlp_status import Encoding
 from spanhouse_backend.metrics import Metrics
 
+logger = logging.getLogger(__name__)
+
 # The package of OTLP's services and the paths of OTLP/HTTP end alike: the signal is the name behind them.
 _OTLP_SERVICES = "/opentelemetry.proto.collector."
 _QUERY_METHODS = "/spanhouse.v1.Query/"
@@ -23,7 +26,8 @@ _OTLP_PATHS = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metri
 _SIGNALS = {"trace": "traces", "logs": "logs", "metrics": "metrics"}
 _QUESTION_PATHS = "/api/v1/"
 _OK = grpc.StatusCode.OK.name
-_HTTP_OK = 200
+_LOGGED_BY_ACCESS = frozenset({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})
+_HTTP_OK, _HTTP_REFUSED = 200, 400
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -39,7 +43,8 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
     ) -> Handler:
         """The method's own handler, watched."""
         handler = await continuation(details)
-        report = self._report(details.method)
+        method = details.method
+        report = self._report(method)
         if handler is None or report is None:
             return handler
         answer: Any = handler.unary_unary  # None for methods that stream: there are none here to be watched
@@ -56,6 +61,8 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
                 raise
             except grpc.aio.AbortError:
                 status = context.code().name
+                if method.startswith(_OTLP_SERVICES):
+                    _log_refused("grpc", method, status, context.details(), context.peer())
                 raise
             else:
                 status = _OK
@@ -97,6 +104,7 @@ class HttpDoor:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
+        scope.setdefault("state", {})
         # Nothing is sent to a client that has gone away.
         status = "none"
         size_bytes = 0
@@ -128,8 +136,18 @@ class HttpDoor:
                     seconds=seconds,
                     good=status == str(_HTTP_OK),
                 )
+                if status.isdecimal() and int(status) >= _HTTP_REFUSED:
+                    peer = ":".join(map(str, scope.get("client") or ()))
+                    _log_refused("http", scope["path"], status, scope["state"].get("problem", ""), peer)
             elif question := _question(scope):
                 self._metrics.asked(question, "http", status, seconds)
+
+
+def _log_refused(door: str, path: str, status: str, problem: str, peer: str) -> None:
+    if status in _LOGGED_BY_ACCESS:
+        return
+    fields = {"door": door, "path": path, "status": status, "problem": problem, "peer": peer}
+    logger.warning("request refused", extra=fields)
 
 
 def _content_type(scope: Scope) -> str:

@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -33,6 +34,16 @@ _BYTES = tuple(4**power for power in range(5, 14))
 _MAX_REASONS = 50
 # How old table sizes may be: scrapes come every few seconds, often from two Prometheus servers.
 _SIZES_SECONDS = 10.0
+
+
+class Figures(NamedTuple):
+    """The few numbers that a person at a terminal looks at, since the server started."""
+
+    stored_spans: int
+    rejected_spans: int
+    waiting_bytes: int
+    last_insert_seconds: float
+    ready: bool
 
 
 class Metrics(Watcher):
@@ -140,6 +151,9 @@ class Metrics(Watcher):
         Info("spanhouse_build", "What runs here.", registry=registry).info(build)
         ProcessCollector(registry=registry)
         self._reasons: set[str] = set()
+        self._figures = Figures(0, 0, 0, 0.0, ready=True)
+        self._read_waiting_bytes: Callable[[], int] = int
+        self._read_ready: Callable[[], bool] = lambda: True
 
     def answered(
         self, signal: str, door: str, encoding: str, status: str, *, size_bytes: int, seconds: float, good: bool
@@ -155,14 +169,20 @@ class Metrics(Watcher):
         self._questions.labels(question, door, status).inc()
         self._question_seconds.labels(question, door).observe(seconds)
 
+    def figures(self) -> Figures:
+        """How things stand. For any thread."""
+        return self._figures._replace(waiting_bytes=self._read_waiting_bytes(), ready=self._read_ready())
+
     def watch_waiting(self, waiting_bytes: Callable[[], int], waiting_requests: Callable[[], int]) -> None:
         """Where to read, at each scrape, what waits."""
+        self._read_waiting_bytes = waiting_bytes
         self._waiting_bytes.set_function(waiting_bytes)
         self._waiting_requests.set_function(waiting_requests)
 
     def watch_disk(self, free_bytes: Callable[[], int], ready: Callable[[], bool]) -> None:
         """Where to read, at each scrape, how much space is left and whether spans can be stored."""
         self._free_bytes.set_function(lambda: _or_nan(free_bytes))
+        self._read_ready = ready
         self._ready.set_function(ready)
 
     def show_sizes(self, sizes: Sequence[TableSize]) -> None:
@@ -180,6 +200,8 @@ class Metrics(Watcher):
     def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
         """Counts what is stored, and measures the insert."""
         self._stored.inc(spans)
+        stored = self._figures.stored_spans + spans
+        self._figures = self._figures._replace(stored_spans=stored, last_insert_seconds=seconds)
         self._insert_requests.observe(requests)
         self._insert_spans.observe(spans)
         self._insert_bytes.observe(size_bytes)
@@ -187,6 +209,7 @@ class Metrics(Watcher):
 
     def rejected(self, spans: int, reason: str) -> None:
         """Counts them under their reason."""
+        self._figures = self._figures._replace(rejected_spans=self._figures.rejected_spans + spans)
         if len(self._reasons) < _MAX_REASONS:
             self._reasons.add(reason)
         self._rejected.labels(reason if reason in self._reasons else "other").inc(spans)
@@ -199,6 +222,7 @@ class Metrics(Watcher):
         """Counts them, and the spans as stored."""
         self._recovered.inc(requests)
         self._stored.inc(spans)
+        self._figures = self._figures._replace(stored_spans=self._figures.stored_spans + spans)
 
     def engine_failed(self, code: str) -> None:
         """Counts it under its code."""

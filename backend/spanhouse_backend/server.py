@@ -7,6 +7,7 @@ the store's own threads. This is the only module that knows ingest, store and qu
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
 from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
-from spanhouse_backend.metrics import Metrics, metrics_route
+from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
@@ -44,7 +45,9 @@ from spanhouse_backend.store.store import Store
 GRACE_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
-Announce = Callable[[dict[str, str]], None]
+Announce = Callable[[dict[str, str], Callable[[], Figures]], None]
+
+logger = logging.getLogger(__name__)
 
 
 class House(NamedTuple):
@@ -107,7 +110,9 @@ def _sandbox_limits(settings: Settings) -> SandboxLimits:
 
 
 async def serve(settings: Settings, announce: Announce) -> None:
-    """Serves until SIGTERM or SIGINT; calls `announce` with the bound addresses once requests are answered.
+    """Serves until SIGTERM or SIGINT; calls `announce` once requests are answered.
+
+    It is given the bound addresses by protocol, and what says how things stand.
 
     Raises SettingsError when an address or a file of the settings cannot be had, StoreError when the data cannot.
     """
@@ -135,8 +140,10 @@ async def serve(settings: Settings, announce: Announce) -> None:
         ready_file = ReadyFile(settings.ready_file)
         stopping.callback(ready_file.remove)
         ready_file.write(addresses)
-        announce(addresses)
+        announce(addresses, house.metrics.figures)
+        logger.info("serving", extra={**addresses, "data": str(settings.data), "version": version("spanhouse")})
         await stop.wait()
+        logger.info("stopping")
 
 
 async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Answer:
@@ -216,6 +223,8 @@ def _start_http(
         ssl_context_factory=access.ssl_context_factory(),
         lifespan="off",
         access_log=False,
+        # Through the handlers that all records go through.
+        log_config=None,
         log_level="warning",
         server_header=False,
         # Else a sender that stops in the middle would keep the server from stopping.

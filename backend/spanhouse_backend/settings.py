@@ -8,9 +8,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from spanhouse_backend.errors import SettingsError
+
+LogFormat = Literal["auto", "text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "text", "json")
+Choice = TypeVar("Choice", bound=str)
 
 MIB = 1024 * 1024
 MAX_PORT = 65535
@@ -72,6 +76,8 @@ class Settings:
     sql_max_rows: int
     sql_max_bytes: int
     sql_max_memory_bytes: int
+    log_format: LogFormat
+    log_level: str
 
 
 class Setting(NamedTuple):
@@ -239,6 +245,20 @@ SERVE_SETTINGS = (
         "BYTES",
         "Stop a raw SQL statement that needs more memory than this, its written answer included.",
     ),
+    Setting(
+        "log-format",
+        "SPANHOUSE_LOG_FORMAT",
+        "auto",
+        "auto|text|json",
+        "How log records look: text for people, one JSON object a line for programs; auto is text on a terminal.",
+    ),
+    Setting(
+        "log-level",
+        "SPANHOUSE_LOG_LEVEL",
+        "info",
+        "debug|info|warning|error",
+        "Log records of this importance and above.",
+    ),
 )
 
 
@@ -282,6 +302,13 @@ def _seconds(text: str, option: str) -> int:
     if not number.isdecimal() or unit not in _UNITS:
         raise SettingsError(f"{option}: {text!r} is not an age such as 30s, 15m, 12h, 90d or 0")
     return int(number) * _UNITS[unit]
+
+
+def _choice(text: str, option: str, choices: tuple[Choice, ...]) -> Choice:
+    for choice in choices:
+        if text.lower() == choice:
+            return choice
+    raise SettingsError(f"{option}: {text!r} is none of {', '.join(choices)}")
 
 
 def _spool(text: str) -> Path | None:
@@ -330,6 +357,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         sql_max_rows=_positive(texts["sql-max-rows"], "--sql-max-rows", "rows"),
         sql_max_bytes=_positive(texts["sql-max-bytes"], "--sql-max-bytes"),
         sql_max_memory_bytes=_positive(texts["sql-max-memory-bytes"], "--sql-max-memory-bytes"),
+        log_format=_choice(texts["log-format"], "--log-format", LOG_FORMATS),
+        log_level=_choice(texts["log-level"], "--log-level", ("debug", "info", "warning", "error")),
     )
     if settings.sql_timeout_seconds == 0:  # to the engine it would mean no limit
         raise SettingsError("--sql-timeout: 0 is not a time in which a statement can be answered; write 30s or 2m")

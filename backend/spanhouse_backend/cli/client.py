@@ -133,7 +133,10 @@ def _ask_directory(where: Where, question: Callable[[QueryStub], Answer]) -> Ans
         )
     click.echo(f"No server is asked: reading {settings.data}", err=True)
     # Loading the engine takes longer than asking a server does.
+    from spanhouse_backend.logs import configure_logs  # noqa: PLC0415
     from spanhouse_backend.server import ask_once  # noqa: PLC0415
+
+    configure_logs("text", "warning")
 
     patience = time.monotonic() + HELD_PATIENCE_SECONDS
     while True:

@@ -1,16 +1,21 @@
 """`spanhouse serve`: the server in the foreground, its options made from the table in settings.py."""
 
 import asyncio
-import logging
+import contextlib
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from spanhouse_backend.errors import SettingsError, SpanhouseError
 from spanhouse_backend.listen import require_protected
+from spanhouse_backend.logs import configure_logs, is_text
 from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
+
+if TYPE_CHECKING:
+    from spanhouse_backend.metrics import Figures
 
 _EXAMPLES = """\b
 Examples:
@@ -44,19 +49,34 @@ def _options_from_table(command: F) -> F:
 )
 def serve(*, insecure_listen: bool, **values: str | None) -> None:
     """Take in OTLP, keep it, and answer queries, until interrupted."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = read_settings({name.replace("_", "-"): value or "" for name, value in values.items()})
+        configure_logs(settings.log_format, settings.log_level)
         if not insecure_listen:
             require_protected(settings)
-        # Only now, so that --help and mistakes answer without loading the engine.
-        from spanhouse_backend.server import serve as run  # noqa: PLC0415
-
-        asyncio.run(run(settings, lambda addresses: _announce(settings, addresses)))
+        _run(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except SpanhouseError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _run(settings: Settings) -> None:
+    # Only now, so that --help and mistakes answer without loading the engine.
+    from spanhouse_backend.cli.progress import Progress  # noqa: PLC0415
+    from spanhouse_backend.server import serve as run  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stopping:
+
+        def ready(addresses: dict[str, str], figures: "Callable[[], Figures]") -> None:
+            _announce(settings, addresses)
+            # Records that a program is to read must not be wrapped to a terminal's width.
+            if is_text(settings.log_format, sys.stderr):
+                progress = Progress(figures)
+                progress.start()
+                stopping.callback(progress.stop)
+
+        asyncio.run(run(settings, ready))
 
 
 def _announce(settings: Settings, addresses: dict[str, str]) -> None:

@@ -105,6 +105,8 @@ class _Door:
         except ClientDisconnect:
             return
         except Refused as refused:
+            # For whoever watches the door from outside.
+            request.state.problem = refused.message
             # JSON for those who ask in what we do not speak: it can at least be read.
             response = refused.response(encoding or Encoding.JSON)
         except asyncio.CancelledError:

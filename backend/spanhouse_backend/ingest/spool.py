@@ -68,7 +68,7 @@ class _Taken(NamedTuple):
 
     def set_aside(self, why: MalformedData) -> None:
         """Keeps a file that will never be stored for its owner to look at."""
-        logger.warning("the spool file %s cannot be stored and is set aside: %s", self.path, why)
+        logger.warning("spool file set aside", extra={"path": str(self.path), "problem": str(why)})
         folder = self.path.parent / CORRUPT_FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         self.path.rename(folder / self.path.name)
@@ -99,7 +99,7 @@ class SpoolReader:
             try:
                 await self.take_in()
             except (OSError, SpanhouseError) as error:
-                logger.warning("cannot take in the spool %s: %s", self._directory, error)
+                logger.warning("spool not taken in", extra={"path": str(self._directory), "problem": str(error)})
             await asyncio.sleep(WATCH_SECONDS)
 
     async def take_in(self) -> int:

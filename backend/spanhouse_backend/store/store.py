@@ -6,6 +6,7 @@ or a percentile is.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,8 @@ from spanhouse_backend.store.schema import landing_schema, query_text, statement
 from spanhouse_backend.store.space import Space
 from spanhouse_backend.store.translate import error_code, translate
 from spanhouse_backend.watcher import Watcher
+
+logger = logging.getLogger(__name__)
 
 READERS = 2
 # Decoding, half of a large insert, is one thread's work: a second insert uses the other core. A third gains nothing.
@@ -252,7 +255,12 @@ class Store:
 
     def _failed(self, error: ClickHouseError | OSError, problem: str, size: int) -> None:
         self._problem, self._problem_bytes = problem, size
-        self._watcher.engine_failed(error_code(error))
+        self._report(error, problem)
+
+    def _report(self, error: ClickHouseError | OSError, problem: str) -> None:
+        code = error_code(error)
+        logger.warning("the engine or the disk refused", extra={"code": code, "problem": problem})
+        self._watcher.engine_failed(code)
 
     def _remember(self, client: Client, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         """Finds out what was refused, and notes it, so that whoever sends a request again hears the same."""
@@ -274,7 +282,7 @@ class Store:
             result = client.query(sql, parameters=parameters)
         except ClickHouseError as error:
             failure = translate(error, "answering a query")
-            self._watcher.engine_failed(error_code(error))
+            self._report(error, str(failure))
             # A query's parameters are checked before they get here: what fails now is not the asker's data.
             raise StoreUnavailable(str(failure)) if isinstance(failure, MalformedData) else failure from error
         finally:
