@@ -119,8 +119,19 @@ def test_the_format_is_the_one_asked_for(shared_server, accept, content_type, pa
 
 def test_the_documentation_names_every_metric_with_its_labels(shared_server):
     """docs/operations.md has a row for each family that /metrics shows, and for nothing else."""
+    assert shared_server.export(request("documented", [1000]).SerializeToString()) == [grpc.StatusCode.OK]
+    shared_server.get("/api/v1/functions")
     text = shared_server.get("/metrics").text
     shown = set(re.findall(r"^# TYPE (spanhouse_\w+)", text, re.MULTILINE))
     shown = {name for name in shown if not name.endswith("_created")}
-    rows = re.findall(r"^\| `(spanhouse_\w+)`", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = dict(re.findall(r"^\| `(spanhouse_\w+)` \| ([^|]*)\|", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE))
     assert sorted(rows) == sorted(shown)
+    labels = {
+        sample.name.removesuffix("_bucket"): set(sample.labels) - {"le"}
+        for family in parse_text(text)
+        for sample in family.samples
+    }
+    documented = {name: set(row.replace(",", " ").split()) for name, row in rows.items()}
+    assert {name: documented[name] for name in documented if name in labels} == {
+        name: labels[name] for name in documented if name in labels
+    }
