@@ -23,6 +23,7 @@ from spanhouse_backend.query.question import AnswerT, Question
 from spanhouse_backend.query.questions.functions import FunctionRow, Functions
 from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.retention import DEFAULT_RETENTION, FOREVER
 from spanhouse_backend.store.store import Store
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class QueryHouse:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> Self:
-        self.store = Store.open(self._directory)
+        self.store = Store.open(self._directory, retention=dict.fromkeys(DEFAULT_RETENTION, FOREVER))
         self.reader = Reader(self.store)
         self.app = FastAPI()
         self.app.include_router(query_router(self.reader))

@@ -1,6 +1,6 @@
 """Writes the protobuf code of proto/spanhouse_proto; with --check, says whether what is committed is current.
 
-Only query.proto is compiled: landing.proto is read by ClickHouse, not by Python.
+landing.proto is not among them: it is read by ClickHouse, not by Python.
 """
 
 import os
@@ -12,7 +12,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parent.parent / "proto"
 PACKAGE = ROOT / "spanhouse_proto"
-SOURCES = ("query.proto",)
+SOURCES = ("admin.proto", "query.proto")
 
 
 def generate(target: Path) -> list[Path]:

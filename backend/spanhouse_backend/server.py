@@ -22,6 +22,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from spanhouse_backend.access.access import Access
+from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
+from spanhouse_backend.admin.admin_http import admin_router
+from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.doors import GrpcDoor, HttpDoor
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
@@ -70,7 +73,14 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     Raises StoreHeld or StoreUnusable when the data directory cannot be had.
     """
     metrics = Metrics()
-    store = await asyncio.to_thread(Store.open, settings.data, settings.min_free_bytes, metrics)
+    store = await asyncio.to_thread(
+        Store.open,
+        settings.data,
+        settings.min_free_bytes,
+        metrics,
+        retention=settings.retention,
+        fsync=settings.fsync,
+    )
     try:
         limits = Limits(
             settings.max_group_bytes,
@@ -175,8 +185,10 @@ async def _start_grpc(
     )
     server.add_generic_rpc_handlers((trace_service(house.committer.commit),))
     add_query_service(server, house.reader)
+    add_admin_service(server, Administrator(house.store))
     health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
-    await house.health.set(QUERY_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    for name in (QUERY_SERVICE, ADMIN_SERVICE):
+        await house.health.set(name, health_pb2.HealthCheckResponse.SERVING)
     await _set_health(house.health, takes_spans=True)
     try:
         port = access.add_grpc_port(server, str(address))
@@ -207,6 +219,7 @@ def _start_http(
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.include_router(query_router(house.reader))
     app.include_router(sql_router(house.sql))
+    app.include_router(admin_router(Administrator(house.store)))
     app.router.routes += otlp_routes(
         house.committer.commit,
         max_request_bytes=settings.max_request_bytes,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
-from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.errors import InvalidQuestion, SettingsError
+from spanhouse_backend.retention import DEFAULT_RETENTION, Retention, parse_retention, retention_text
 
 LogFormat = Literal["auto", "text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "text", "json")
@@ -78,6 +79,9 @@ class Settings:
     sql_max_memory_bytes: int
     log_format: LogFormat
     log_level: str
+    retention: Retention
+    """Only what was given: the rest stays as the data directory has it."""
+    fsync: bool
 
 
 class Setting(NamedTuple):
@@ -259,6 +263,23 @@ SERVE_SETTINGS = (
         "debug|info|warning|error",
         "Log records of this importance and above.",
     ),
+    Setting(
+        "retention",
+        "SPANHOUSE_RETENTION",
+        "",
+        "KIND=AGE,...",
+        "Keep raw spans, rollups by minute and by hour, and refused spans for this long (12h, 7d, 2y, forever). What "
+        "is not named stays as the data directory has it; a new one has "
+        f"{retention_text(DEFAULT_RETENTION)}.",
+    ),
+    Setting(
+        "fsync",
+        "SPANHOUSE_FSYNC",
+        "off",
+        "on|off",
+        "Acknowledge spans when they would survive a power failure. Off, they survive the end of the server, however "
+        "it ends.",
+    ),
 )
 
 
@@ -311,6 +332,13 @@ def _choice(text: str, option: str, choices: tuple[Choice, ...]) -> Choice:
     raise SettingsError(f"{option}: {text!r} is none of {', '.join(choices)}")
 
 
+def _retention(text: str) -> Retention:
+    try:
+        return parse_retention(text) if text else {}
+    except InvalidQuestion as error:
+        raise SettingsError(f"--retention: {error.problem}") from error
+
+
 def _spool(text: str) -> Path | None:
     if text == "off":
         return None
@@ -359,6 +387,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         sql_max_memory_bytes=_positive(texts["sql-max-memory-bytes"], "--sql-max-memory-bytes"),
         log_format=_choice(texts["log-format"], "--log-format", LOG_FORMATS),
         log_level=_choice(texts["log-level"], "--log-level", ("debug", "info", "warning", "error")),
+        retention=_retention(texts["retention"]),
+        fsync=_choice(texts["fsync"], "--fsync", ("on", "off")) == "on",
     )
     if settings.sql_timeout_seconds == 0:  # to the engine it would mean no limit
         raise SettingsError("--sql-timeout: 0 is not a time in which a statement can be answered; write 30s or 2m")

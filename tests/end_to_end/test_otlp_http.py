@@ -65,7 +65,7 @@ def rich_request(service: str) -> ExportTraceServiceRequest:
 
 
 def test_json_and_protobuf_and_grpc_store_the_same(tmp_path):
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", "--retention", "spans=forever") as server:  # they are of a fixed day
         server.export(rich_request("grpc").SerializeToString())
         for media_type in (PROTOBUF, JSON):
             assert post(server, body_of(rich_request(media_type), media_type), media_type).status_code == 200

@@ -5,6 +5,8 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from spanhouse_backend import COMMANDS_GROUP
+from spanhouse_backend.cli.retention import retention
+from spanhouse_backend.cli.schema import schema
 from spanhouse_backend.cli.serve import serve
 from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
@@ -42,5 +44,5 @@ def _from_elsewhere(entry_point: EntryPoint) -> click.Command:
     )
 
 
-for command in (serve, token, top, trace, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
+for command in (serve, token, top, trace, retention, schema, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
     cli.add_command(command)

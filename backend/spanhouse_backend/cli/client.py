@@ -26,6 +26,7 @@ from spanhouse_backend.cli.channel import (
 from spanhouse_backend.errors import InvalidQuestion, SettingsError, SpanhouseError, StoreHeld
 from spanhouse_backend.query.wire import STORE_FAILED
 from spanhouse_backend.settings import read_settings
+from spanhouse_proto.admin_pb2_grpc import AdminStub
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
 Answer = TypeVar("Answer")
@@ -102,6 +103,15 @@ def ask(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
 
     Raises click.ClickException, exit code 1, with what went wrong and what to do about it.
     """
+    return _ask(where, lambda channel: question(QueryStub(channel)))
+
+
+def ask_admin(where: Where, question: Callable[[AdminStub], Answer]) -> Answer:
+    """The same for what an administrator asks."""
+    return _ask(where, lambda channel: question(AdminStub(channel)))
+
+
+def _ask(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
     if where.server:
         return _ask_server(where.server, where.identity, question)
     if where.data is None:
@@ -111,20 +121,20 @@ def ask(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
     return _ask_directory(where, question)
 
 
-def _ask_server(server: str, identity: Identity, question: Callable[[QueryStub], Answer]) -> Answer:
+def _ask_server(server: str, identity: Identity, question: Callable[[grpc.Channel], Answer]) -> Answer:
     try:
         opened = open_channel(Server.parse(server, "--server"), identity)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     with opened as channel:
         try:
-            return question(QueryStub(channel))
+            return question(channel)
         except grpc.RpcError as error:
             # grpc's synchronous calls raise what is both the error and the finished call.
             raise _explain(server, cast("grpc.Call", error)) from error
 
 
-def _ask_directory(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
+def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
     settings = read_settings({"data": where.data or "", "spool": os.environ.get("SPANHOUSE_SPOOL", "")})
     if not settings.data.is_dir() and not (settings.spool and settings.spool.is_dir()):
         raise click.ClickException(

@@ -24,6 +24,7 @@ class DirectoryLock:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.path = directory / LOCK_NAME
         self._descriptor = -1
 

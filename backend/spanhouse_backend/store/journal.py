@@ -4,12 +4,17 @@ The engine commits each table of an insert on its own, so a process that is kill
 and not in others. The group's bytes are therefore written here first, under a token that the engine remembers
 (`insert_deduplication_token`): inserting it again after a restart adds only what is missing. A file is deleted when
 its group is in every table.
+
+A process that is killed leaves the engine's memory of tokens whole; a machine that loses power may not. With fsync a
+group of an earlier boot is therefore inserted under another token, whole: twice in some table is better than missing.
 """
 
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from spanhouse_backend.store.durability import boot_id
 
 IDENTITY_BYTES = 16
 """Length of a request's identity, a hash of its bytes."""
@@ -22,6 +27,8 @@ class Group(NamedTuple):
     token: str
     body: bytes
     identities: tuple[bytes, ...]
+    deduplication_token: str
+    """By which the engine knows it; not `token` when the engine's memory cannot be relied upon."""
 
 
 class Journal:
@@ -32,13 +39,15 @@ class Journal:
     is found always has them; a body that was never renamed belongs to a group that was never begun.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._folder = folder
+        self._fsync = fsync
+        self._boot = boot_id()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, body: bytes, identities: Sequence[bytes]) -> Group:
         """Puts a group on disk under a new token. Raises OSError when the disk will not have it."""
-        token = uuid.uuid4().hex
+        token = f"{self._boot}-{uuid.uuid4().hex}"
         unfinished = self._folder / (token + _UNFINISHED)
         try:
             (self._folder / (token + _IDENTITIES)).write_bytes(b"".join(identities))
@@ -47,7 +56,7 @@ class Journal:
         except OSError:
             self.remove(token)
             raise
-        return Group(token, body, tuple(identities))
+        return Group(token, body, tuple(identities), token)
 
     def try_writing(self, size: int) -> None:
         """Writes `size` bytes and takes them away again. Raises OSError when the disk will not have them."""
@@ -78,4 +87,8 @@ class Journal:
         """A group that was begun. Raises OSError when the disk will not give it back."""
         joined = (self._folder / (token + _IDENTITIES)).read_bytes()
         identities = tuple(joined[at : at + IDENTITY_BYTES] for at in range(0, len(joined), IDENTITY_BYTES))
-        return Group(token, (self._folder / (token + _BODY)).read_bytes(), identities)
+        return Group(token, (self._folder / (token + _BODY)).read_bytes(), identities, self._trusted(token))
+
+    def _trusted(self, token: str) -> str:
+        """The same whenever it is asked for during one boot, so that recovery may be cut off, too."""
+        return f"{self._boot}-{token.rpartition('-')[2]}" if self._fsync else token

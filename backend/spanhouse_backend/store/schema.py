@@ -1,25 +1,46 @@
 """The tables and views, and the order in which they come to be.
 
 Each object is one statement in a file of sql/schema/, numbered so that what it reads or fills exists before it:
-the landing view comes last, so no span can flow into half a schema.
+the landing view comes last, so no span can flow into half a schema. There are two kinds. Stored tables hold data, and
+once made only a migration changes them. Views and Null tables hold nothing, so they are made anew whenever their text
+changes; each carries a mark, a checksum of its text, in its comment.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from importlib.resources import as_file, files
-from pathlib import Path
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
+
+MARK_PREFIX = "spanhouse "
+"""What every mark begins with: the comment of a table or view that may be dropped and made anew."""
+# The landing table goes together with the protobuf schema that requests are decoded with.
+LANDING = "otlp_traces_landing"
+_STATELESS = re.compile(r"^(CREATE MATERIALIZED VIEW |ENGINE = Null$)", re.MULTILINE)
 
 
 class Statement(NamedTuple):
-    """One statement and what it makes, in words for an error message."""
+    """One statement, the table or view it makes, and that in words for an error message."""
 
     makes: str
+    name: str
     sql: str
+
+    @property
+    def stateless(self) -> bool:
+        """Whether what it makes holds nothing."""
+        return _STATELESS.search(self.sql) is not None
+
+    @property
+    def mark(self) -> str:
+        """Tells this text from any other."""
+        text = self.sql + (landing_schema() if self.name == LANDING else "")
+        return MARK_PREFIX + checksum(text)
 
 
 # (what it makes, file), in the order of dependency.
 _SCHEMA = (
+    ("the spanhouse_migrations table", "001_spanhouse_migrations.sql"),
     ("the otel_traces table", "010_otel_traces.sql"),
     ("the otel_traces_trace_id_ts table", "020_otel_traces_trace_id_ts.sql"),
     ("the otel_traces_trace_id_ts view", "021_otel_traces_trace_id_ts_mv.sql"),
@@ -41,11 +62,13 @@ _SCHEMA = (
 )
 
 
-def statements() -> Iterator[Statement]:
+@cache
+def statements() -> tuple[Statement, ...]:
     """The whole schema, each statement safe to run again."""
-    folder = files("spanhouse_backend.store") / "sql" / "schema"
-    for makes, name in _SCHEMA:
-        yield Statement(makes, (folder / name).read_text(encoding="utf-8"))
+    return tuple(
+        Statement(makes, file.partition("_")[2].removesuffix(".sql"), query_text(f"schema/{file}"))
+        for makes, file in _SCHEMA
+    )
 
 
 def query_text(name: str) -> str:
@@ -53,6 +76,12 @@ def query_text(name: str) -> str:
     return (files("spanhouse_backend.store") / "sql" / name).read_text(encoding="utf-8")
 
 
-def landing_schema() -> AbstractContextManager[Path]:
-    """The protobuf schema that ClickHouse decodes requests with, as a file for as long as it is needed."""
-    return as_file(files("spanhouse_proto") / "landing.proto")
+@cache
+def landing_schema() -> str:
+    """The protobuf schema that ClickHouse decodes requests with."""
+    return (files("spanhouse_proto") / "landing.proto").read_text(encoding="utf-8")
+
+
+def checksum(text: str) -> str:
+    """Short enough for a comment and a file name: it tells versions apart, it does not protect them."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,24 +7,26 @@ or a percentile is.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import clickhouse_connect
 from chdb import _chdb
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanhouse_backend.errors import MalformedData, StoreUnavailable, StoreUnusable
+from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable, StoreUnusable
+from spanhouse_backend.retention import Retention
 from spanhouse_backend.store.directory import DirectoryLock
+from spanhouse_backend.store.durability import sync_filesystem
 from spanhouse_backend.store.journal import Group, Journal
 from spanhouse_backend.store.rejection import NOTHING, Rejection
-from spanhouse_backend.store.schema import landing_schema, query_text, statements
+from spanhouse_backend.store.schema import query_text
 from spanhouse_backend.store.space import Space
 from spanhouse_backend.store.translate import error_code, translate
+from spanhouse_backend.store.upgrade import Upgrade
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ READERS = 2
 # Decoding, half of a large insert, is one thread's work: a second insert uses the other core. A third gains nothing.
 INSERTERS = 2
 ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
+T = TypeVar("T")
 
 
 class Rows(NamedTuple):
@@ -65,13 +68,17 @@ class Store:
         space: Space,
         inserters: list[Client],
         readers: list[Client],
+        admin: Client,
         watcher: Watcher,
+        *,
+        fsync: bool,
     ) -> None:
         self.dsn = dsn  # for further handles, to be closed before the store is
         self._lock = lock
         self._journal = journal
         self._space = space
         self._watcher = watcher
+        self._fsync = fsync
         # Tokens of groups whose insert failed half-way, oldest first; threads append, only `recover` takes out.
         self._unsettled = journal.leftovers()
         # Why the last write failed, '' when it succeeded, and how many bytes it was to write.
@@ -83,13 +90,12 @@ class Store:
         self._sizes_sql = query_text("table_sizes.sql")
         self._idle_inserters = inserters
         self._idle_readers = readers
+        self._admin = admin
         self._insert_threads = ThreadPoolExecutor(len(inserters), thread_name_prefix="spanhouse-insert")
         self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="spanhouse-read")
-        self._resources = ExitStack()
-        self._insert_settings = {
-            # By path, because the embedded engine leaves a copy of a schema that is given as text in the folder
-            # the process was started in.
-            "format_schema": f"{self._resources.enter_context(landing_schema())}:ResourceSpans",
+        # So that what takes long, such as altering a table, keeps neither spans nor answers waiting.
+        self._admin_thread = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-admin")
+        self._insert_settings: dict[str, str | int] = {
             # Attribute values that are arrays are for people to read and search: "/usr/bin", not "\\/usr\\/bin".
             "output_format_json_escape_forward_slashes": 0,
             # The views hand over rows that are added up already; doing it again took a quarter of a large insert.
@@ -101,10 +107,19 @@ class Store:
         }
 
     @classmethod
-    def open(cls, directory: Path, min_free_bytes: int = 0, watcher: Watcher | None = None) -> Self:
-        """Opens or makes the embedded store in `directory`, with its whole schema. Blocks for about a second.
+    def open(
+        cls,
+        directory: Path,
+        min_free_bytes: int = 0,
+        watcher: Watcher | None = None,
+        *,
+        retention: Retention | None = None,
+        fsync: bool = False,
+    ) -> Self:
+        """Opens or makes the embedded store in `directory`, and brings its schema up to date. Blocks for a second.
 
-        Nothing is written while the directory's disk has less than `min_free_bytes` free.
+        Nothing is written while the directory's disk has less than `min_free_bytes` free. `retention` comes to hold in
+        place of what is in force; with `fsync` a group that is acknowledged is on the disk itself.
         Raises StoreHeld when another process has it, StoreUnusable when it cannot be opened.
         """
         lock = DirectoryLock.acquire(directory)
@@ -112,14 +127,33 @@ class Store:
             # The engine would otherwise take over the process's SIGTERM and its kin.
             _chdb.set_signal_handlers_enabled(0)  # type: ignore[attr-defined]  # absent from the stub
             dsn = f"chdb://{(directory / ENGINE_FOLDER).absolute()}"
-            clients = [clickhouse_connect.get_client(dsn=dsn) for _ in range(INSERTERS + READERS)]
-            _create_schema(clients[0])
-            journal = Journal(directory / JOURNAL_FOLDER)
-        except ClickHouseError as error:
+            admin, *clients = [clickhouse_connect.get_client(dsn=dsn) for _ in range(1 + INSERTERS + READERS)]
+            upgrade = Upgrade(admin, directory)
+            journal = Journal(directory / JOURNAL_FOLDER, fsync=fsync)
+            inserters, readers = clients[:INSERTERS], clients[INSERTERS:]
+            space = Space(directory, min_free_bytes)
+            store = cls(dsn, lock, journal, space, inserters, readers, admin, watcher or Watcher(), fsync=fsync)
+            store._bring_up_to_date(upgrade, retention or {})
+        except StoreUnusable:
+            lock.release()
+            raise
+        except (ClickHouseError, StoreError, OSError) as error:
             lock.release()
             raise StoreUnusable(f"cannot open the data directory {directory}: {error}") from error
-        space = Space(directory, min_free_bytes)
-        return cls(dsn, lock, journal, space, clients[:INSERTERS], clients[INSERTERS:], watcher or Watcher())
+        return store
+
+    def _bring_up_to_date(self, upgrade: Upgrade, retention: Retention) -> None:
+        if upgrade.needed and upgrade.holds_data and self._unsettled:
+            self._decode_with(upgrade.landing_schema_file())
+            for token in list(self._unsettled):
+                self._settle(token)
+                self._unsettled.remove(token)
+        upgrade.run(retention)
+        self._decode_with(upgrade.landing_schema_file())
+        self._make_durable()
+
+    def _decode_with(self, landing_schema: Path) -> None:
+        self._insert_settings["format_schema"] = f"{landing_schema.absolute()}:ResourceSpans"
 
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever tries to open the same directory where to ask instead."""
@@ -179,6 +213,10 @@ class Store:
         """Space left on the data directory's disk. Raises OSError."""
         return self._space.free_bytes()
 
+    async def administer(self, work: Callable[[Client], T]) -> T:
+        """Runs `work` on a handle and a thread of its own, one at a time. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._admin_thread, self._administer, work)
+
     async def close(self) -> None:
         """Waits for running calls, closes the engine, gives up the directory."""
         await asyncio.to_thread(self._close)
@@ -190,6 +228,7 @@ class Store:
         except OSError as error:
             raise self._refused_by_disk(error, len(body)) from error
         try:
+            self._make_durable()
             return self._insert_group(group)
         except MalformedData:
             raise
@@ -217,9 +256,10 @@ class Store:
                 "otlp_traces_landing",
                 insert_block=group.body,
                 fmt="ProtobufList",
-                settings=self._insert_settings | {"insert_deduplication_token": group.token},
+                settings=self._insert_settings | {"insert_deduplication_token": group.deduplication_token},
             )
             outcomes = self._remember(client, group.identities)
+            self._make_durable()
         except ClickHouseError as error:
             failure = translate(error, "storing spans")
             if isinstance(failure, MalformedData):
@@ -276,6 +316,21 @@ class Store:
         client.command(self._remember_sql, parameters=noted)
         return outcomes
 
+    def _make_durable(self) -> None:
+        """With --fsync: what was written so far survives the machine's power from here on. Raises StoreUnavailable."""
+        if self._fsync:
+            try:
+                sync_filesystem(self._lock.directory)
+            except OSError as error:
+                raise self._refused_by_disk(error, 0) from error
+
+    def _administer(self, work: Callable[[Client], T]) -> T:
+        try:
+            return work(self._admin)
+        except ClickHouseError as error:
+            self._watcher.engine_failed(error_code(error))
+            raise StoreUnavailable(str(translate(error, "administering the store"))) from error
+
     def _fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         client = self._idle_readers.pop()  # as in _insert_group
         try:
@@ -292,15 +347,7 @@ class Store:
     def _close(self) -> None:
         self._insert_threads.shutdown()
         self._read_threads.shutdown()
-        for client in (*self._idle_inserters, *self._idle_readers):
+        self._admin_thread.shutdown()
+        for client in (*self._idle_inserters, *self._idle_readers, self._admin):
             client.close()
-        self._resources.close()
         self._lock.release()
-
-
-def _create_schema(client: Client) -> None:
-    for statement in statements():
-        try:
-            client.command(statement.sql)
-        except ClickHouseError as error:
-            raise StoreUnusable(f"failed to create {statement.makes}: {error}") from error

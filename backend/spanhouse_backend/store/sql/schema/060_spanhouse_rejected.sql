@@ -19,5 +19,4 @@ CREATE TABLE IF NOT EXISTS spanhouse_rejected
 ENGINE = MergeTree
 PARTITION BY toDate(Time)
 ORDER BY Batch
-TTL Time + INTERVAL 7 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000

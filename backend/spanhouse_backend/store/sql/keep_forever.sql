@@ -1,0 +1,2 @@
+-- An error on a table without a TTL.
+ALTER TABLE {table:Identifier} REMOVE TTL

@@ -1,0 +1,205 @@
+"""Bringing a data directory up to date: on a real engine, in processes of their own, with kills that are real."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from harness import ServerProcess, read_back
+from otlp_requests import request
+from store_processes import make_version_1, run, start
+
+ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
+SPANS = 20
+TABLES = "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name"
+COUNTS = (
+    "SELECT ServiceName, count() FROM otel_traces GROUP BY ServiceName ORDER BY ServiceName",
+    "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName ORDER BY ServiceName",
+    "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName ORDER BY ServiceName",
+    "SELECT ServiceName, toUInt64(sum(DurationSquares) / 1e6) FROM span_stats_1m GROUP BY ServiceName ORDER BY 1",
+    "SELECT ServiceName, toUInt64(sum(DurationSquares) / 1e6) FROM span_stats_1h GROUP BY ServiceName ORDER BY 1",
+)
+OPEN = "store = Store.open(directory); asyncio.run(store.close())"
+
+
+def counts(directory) -> dict[str, int]:
+    """Spans by service, the same from the raw table and from every rollup."""
+    raw, *rollups = read_back(directory, *COUNTS)
+    assert rollups == [raw] * len(rollups)
+    return dict(raw)
+
+
+def without_retention(tables: list[list[object]]) -> dict[str, str]:
+    """Tables by name, their definitions without the TTL, which is no part of the schema."""
+    lines = {name: str(sql).split(" SETTINGS ") for name, sql in tables}
+    return {name: " SETTINGS ".join([parts[0].split(" TTL ")[0], *parts[1:]]) for name, parts in lines.items()}
+
+
+def test_an_empty_directory_gets_the_newest_schema_once_and_notes_it(tmp_path):
+    """Opening it again changes nothing: the tables and views are the very same objects."""
+    uuids = "SELECT name, uuid FROM system.tables WHERE database = currentDatabase() ORDER BY name"
+    run(OPEN, tmp_path / "data")
+    made = read_back(tmp_path / "data", uuids, "SELECT Version, Name, Finished FROM spanhouse_migrations ORDER BY Time")
+    assert made[1] == [[2, "created", False], [2, "created", True]]
+    run(OPEN, tmp_path / "data")
+    assert read_back(tmp_path / "data", uuids, "SELECT count() FROM spanhouse_migrations") == [made[0], [[2]]]
+
+
+def test_version_1_is_migrated_with_its_data_and_with_the_insert_it_was_killed_in(tmp_path):
+    """Every span is there once, in every table; nothing kept for ever is thrown away; the schema is a new one's."""
+    directory = tmp_path / "data"
+    make_version_1(directory, requests=3, spans=SPANS)
+    said = run(OPEN, directory)
+    assert "schema version 2" in str(said["stderr"])
+    assert counts(directory) == {f"request-{number}": SPANS for number in range(3)}
+    assert not list((directory / "inflight").iterdir())
+    with ServerProcess(directory) as server:
+        assert [code.name for code in server.export(request("new", [1000] * SPANS).SerializeToString())] == ["OK"]
+        assert server.stop() == 0
+    assert counts(directory) == {f"request-{number}": SPANS for number in range(3)} | {"new": SPANS}
+    run(OPEN, tmp_path / "fresh")
+    (migrated,), (fresh,) = read_back(directory, TABLES), read_back(tmp_path / "fresh", TABLES)
+    assert without_retention(migrated) == without_retention(fresh)
+    assert "TTL" not in dict(migrated)["otel_traces"]
+    assert "toIntervalDay(7)" in dict(migrated)["spanhouse_rejected"]
+
+
+def test_tables_newer_than_the_software_are_refused_and_left_alone(tmp_path):
+    """The user hears both versions, and which software to install."""
+    directory = tmp_path / "data"
+    run(OPEN, directory)
+    newer = "INSERT INTO spanhouse_migrations (Version, Name, Software, Finished) VALUES (99, 'future', '7.5', false)"
+    run(f"engine().command({newer!r})", directory)
+    (before,) = read_back(directory, TABLES)
+    refused = start(OPEN, directory)
+    _, errors = refused.communicate(timeout=60)
+    assert refused.returncode != 0
+    assert "has schema version 99, made by spanhouse 7.5" in errors
+    assert "which knows versions up to 2: install spanhouse 7.5 or later, or choose another directory" in errors
+    assert read_back(directory, TABLES, "SELECT count() FROM spanhouse_migrations") == [before, [[3]]]
+
+
+def test_views_of_another_text_are_made_anew_and_a_users_own_view_stays(tmp_path):
+    """Whatever carries our mark and is not what this software wants goes, also what it no longer has."""
+    directory = tmp_path / "data"
+    run(OPEN, directory)
+    (wanted,) = read_back(directory, TABLES)
+    alter = """
+client = engine()
+client.command("DROP TABLE span_stats_1m_mv SYNC")
+view = "CREATE MATERIALIZED VIEW"
+client.command(f"{view} span_stats_1m_mv TO span_stats_1m AS SELECT * FROM span_stats_1h COMMENT 'spanhouse 1'")
+client.command(f"{view} gone_mv TO span_durations_1m AS SELECT * FROM span_durations_1h COMMENT 'spanhouse 2'")
+client.command("CREATE TABLE mine (Name String) ENGINE = MergeTree ORDER BY ()")
+client.command("CREATE MATERIALIZED VIEW mine_mv TO mine AS SELECT SpanName AS Name FROM otel_traces")
+"""
+    run(alter, directory)
+    with ServerProcess(directory) as server:
+        server.export(request("viewed", [1000] * SPANS).SerializeToString())
+        server.stop()
+    assert counts(directory) == {"viewed": SPANS}
+    tables, mine = read_back(directory, TABLES, "SELECT count() FROM mine")
+    assert [row for row in tables if not str(row[0]).startswith("mine")] == wanted
+    assert mine == [[SPANS]]
+
+
+# A step of several statements, one of which rewrites every row; safe to run again, as all must be.
+EXTRA = """
+extra = Migration(3, "extra", (
+    "ALTER TABLE otel_traces ADD COLUMN IF NOT EXISTS Extra UInt64 DEFAULT 0",
+    "ALTER TABLE otel_traces UPDATE Extra = Duration * 2 WHERE Extra = 0",
+    "CREATE TABLE IF NOT EXISTS extra (Name String) ENGINE = MergeTree ORDER BY Name",
+    "ALTER TABLE otel_traces MODIFY COLUMN Extra UInt64 CODEC(T64, ZSTD(1))",
+))
+def migrate():
+    client = engine()
+    upgrade = Upgrade(client, directory, (*MIGRATIONS, extra))
+    say(begun=True)
+    upgrade.run({})
+    client.close()
+"""
+
+
+def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_path):
+    """Kill -9 at random moments on the way from version 1 to a version 3; then all data is there, as migrated."""
+    directory = tmp_path / "data"
+    make_version_1(directory, requests=3, spans=SPANS)
+    run("store = Store.open(directory); asyncio.run(store.close())", directory)
+    chance = random.Random(time.time_ns())
+    for _ in range(ROUNDS):
+        process = start(EXTRA + "migrate()", directory)
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == '{"begun": true}'
+        time.sleep(chance.uniform(0, 0.3))  # the moment of death is what is being varied
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    run(EXTRA + "migrate()", directory)
+    assert counts(directory) == {f"request-{number}": SPANS for number in range(3)}
+    found = read_back(
+        directory,
+        "SELECT sum(Extra), count() FROM otel_traces",
+        "SELECT Version, Name, max(Finished) FROM spanhouse_migrations GROUP BY Version, Name ORDER BY Version",
+    )
+    assert found == [[[2000 * 3 * SPANS, 3 * SPANS]], [[2, "unmarked_views", True], [3, "extra", True]]]
+    refused = start(OPEN, directory)
+    assert "has schema version 3" in refused.communicate(timeout=60)[1]
+
+
+@pytest.mark.parametrize("begin", ["empty", "version 1"])
+def test_the_first_start_killed_again_and_again_is_finished_by_the_next(tmp_path, begin):
+    """Whether it makes the tables or carries version 1 over: in the end the schema is whole, and so is the data."""
+    directory = tmp_path / "data"
+    if begin == "version 1":
+        make_version_1(directory, requests=2, spans=SPANS)
+    chance = random.Random(time.time_ns())
+    for _ in range(ROUNDS):
+        process = start(f"say(begun=True); {OPEN}", directory)
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == '{"begun": true}'
+        time.sleep(chance.uniform(0.2, 1.2))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    run(OPEN, directory)
+    expected = {f"request-{number}": SPANS for number in range(2)} if begin == "version 1" else {}
+    assert counts(directory) == expected
+    run(OPEN, tmp_path / "fresh")
+    (tables,), (fresh,) = read_back(directory, TABLES), read_back(tmp_path / "fresh", TABLES)
+    assert without_retention(tables) == without_retention(fresh)
+    if begin == "empty":
+        assert tables == fresh
+
+
+def test_migrations_leave_new_tables_as_they_are(tmp_path):
+    """A step that is run on tables of the newest form changes nothing: it may have to, after a kill."""
+    directory = tmp_path / "data"
+    run(OPEN, directory)
+    (before,) = read_back(directory, TABLES)
+    again = """
+client = engine()
+for migration in MIGRATIONS:
+    for sql in migration.statements:
+        client.command(sql)
+client.close()
+"""
+    run(again, directory)
+    run(OPEN, directory)
+    assert read_back(directory, TABLES) == [before]
+
+
+def test_a_step_that_takes_long_is_spoken_of_and_one_that_fails_is_named(tmp_path):
+    directory = tmp_path / "data"
+    make_version_1(directory, requests=1, spans=1)
+    code = """
+from spanhouse_backend.store import upgrade as module
+module.SECONDS_BETWEEN_WORDS = 0.2
+slow = Migration(3, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
+try:
+    Upgrade(engine(), directory, (*MIGRATIONS, slow)).run({})
+except Exception as error:
+    say(kind=type(error).__name__, error=str(error))
+"""
+    said = run(code, directory)
+    assert "still at schema version 3 (slow), step 1 of 2, for 0 s" in str(said["stderr"])
+    assert said["kind"] == "StoreUnusable"
+    assert "failed to migrate to schema version 3 (slow), step 2 of 2: " in str(said["error"])
