@@ -93,8 +93,12 @@ class QueryHouse:
         """One GET through the whole HTTP application."""
         return self.run(get(self.app, path))
 
+    def delete(self, path: str) -> httpx.Response:
+        """One DELETE through the whole HTTP application."""
+        return self.run(get(self.app, path, method="DELETE"))
 
-async def get(app: FastAPI, path: str) -> httpx.Response:
-    """One GET of an application that is not listening."""
+
+async def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:
+    """One request to an application that is not listening."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://house") as client:
-        return await client.get(path)
+        return await client.request(method, path)

@@ -49,6 +49,11 @@ class QueryStub(object):
                 request_serializer=spanhouse__proto_dot_query__pb2.AskRequest.SerializeToString,
                 response_deserializer=spanhouse__proto_dot_query__pb2.AskResponse.FromString,
                 _registered_method=True)
+        self.Delete = channel.unary_unary(
+                '/spanhouse.v1.Query/Delete',
+                request_serializer=spanhouse__proto_dot_query__pb2.DeleteRequest.SerializeToString,
+                response_deserializer=spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -76,6 +81,13 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Delete(self, request, context):
+        """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +105,11 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.Ask,
                     request_deserializer=spanhouse__proto_dot_query__pb2.AskRequest.FromString,
                     response_serializer=spanhouse__proto_dot_query__pb2.AskResponse.SerializeToString,
+            ),
+            'Delete': grpc.unary_unary_rpc_method_handler(
+                    servicer.Delete,
+                    request_deserializer=spanhouse__proto_dot_query__pb2.DeleteRequest.FromString,
+                    response_serializer=spanhouse__proto_dot_query__pb2.DeleteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -176,6 +193,33 @@ class Query(object):
             '/spanhouse.v1.Query/Ask',
             spanhouse__proto_dot_query__pb2.AskRequest.SerializeToString,
             spanhouse__proto_dot_query__pb2.AskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Delete(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/spanhouse.v1.Query/Delete',
+            spanhouse__proto_dot_query__pb2.DeleteRequest.SerializeToString,
+            spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class QueryStub:
     """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
     NOT_FOUND when there is no such question.
     """
+    Delete: _grpc.UnaryUnaryMultiCallable[_query_pb2.DeleteRequest, _query_pb2.DeleteResponse]
+    """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
 
 @_typing.type_check_only
 class QueryAsyncStub(QueryStub):
@@ -54,6 +56,8 @@ class QueryAsyncStub(QueryStub):
     """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
     NOT_FOUND when there is no such question.
     """
+    Delete: _aio.UnaryUnaryMultiCallable[_query_pb2.DeleteRequest, _query_pb2.DeleteResponse]  # type: ignore[assignment]
+    """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
 
 class QueryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -81,5 +85,13 @@ class QueryServicer(metaclass=_abc_1.ABCMeta):
         """Any question by its name, these two among them: the answer that GET /api/v1/<question> gives, in pieces.
         NOT_FOUND when there is no such question.
         """
+
+    @_abc_1.abstractmethod
+    def Delete(
+        self,
+        request: _query_pb2.DeleteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_pb2.DeleteResponse, _abc.Awaitable[_query_pb2.DeleteResponse]]:
+        """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
 
 def add_QueryServicer_to_server(servicer: QueryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

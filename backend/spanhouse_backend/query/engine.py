@@ -14,6 +14,9 @@ class Fetches(Protocol):
     async def fetch(self, sql: str, parameters: dict[str, Any]) -> Rows:
         """Runs one SELECT. Raises StoreError."""
 
+    async def change(self, sql: str, parameters: dict[str, Any]) -> None:
+        """Runs one statement that changes what is stored. Raises StoreError."""
+
 
 class Engine:
     """Runs statements; raises StoreError when the store cannot."""
@@ -25,6 +28,10 @@ class Engine:
         """The answer's rows by column name."""
         answer = await self._store.fetch(statement.sql, dict(statement.parameters))
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+    async def change(self, statement: Fragment) -> None:
+        """Runs a statement that changes what is stored."""
+        await self._store.change(statement.sql, dict(statement.parameters))
 
     async def ask(self, row: type[RowT], statement: Fragment) -> tuple[RowT, ...]:
         """The answer's rows as `row`, whose fields are the statement's columns."""

@@ -96,6 +96,8 @@ _WORDS = {
 }
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?(e-?[0-9]{1,3})?", re.IGNORECASE)
 _NANOSECONDS = re.compile(r"[0-9]{1,20}")
+# What filter.lark takes for a key without quotes.
+_PLAIN_KEY = re.compile(r"[\w.\-/]+")
 _ESCAPED = re.compile(r"""\\(["'\\])""")
 
 
@@ -184,6 +186,15 @@ def field(parameter: str, text: str) -> Field:
     raise InvalidQuestion(
         parameter, f"there is no field {text[:100]!r}: there are {', '.join(_FIELDS)}, attr.KEY and resource.KEY"
     )
+
+
+def attribute_name(column: str, key: str) -> str:
+    """How the attribute `key` of a map column is named in a filter."""
+    prefix = next(prefix for prefix, mapped in _MAPS.items() if mapped == column)
+    if _PLAIN_KEY.fullmatch(key):
+        return f"{prefix}.{key}"
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{prefix}."{escaped}"'
 
 
 def each_term(filtered: Filter) -> Iterator[Comparison | Exists]:

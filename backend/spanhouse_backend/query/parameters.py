@@ -72,7 +72,8 @@ def plain(parameter: str, text: str) -> str:
     return text
 
 
-def _window(given: Given) -> Window:
+def read_window(given: Given) -> Window:
+    """The window of `since` and `until`. Raises InvalidQuestion."""
     return parse_window(given[SINCE], given[UNTIL], given.now_ns)
 
 
@@ -92,7 +93,7 @@ def _limit(given: Given) -> int:
     return whole_number(LIMIT.name, given[LIMIT], 1, MAX_LIMIT)
 
 
-Windowed = Annotated[Window, Reads(_window, SINCE, UNTIL)]
+Windowed = Annotated[Window, Reads(read_window, SINCE, UNTIL)]
 Filtered = Annotated[Filter, Reads(_where, SERVICE, NAME, FILTER)]
 Exactly = Annotated[bool, Reads(_exact, EXACT)]
 Limited = Annotated[int, Reads(_limit, LIMIT)]

@@ -20,6 +20,14 @@ LEVELS = Parameter(
 _LEVEL = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,4})?|100)|(0?\.[0-9]{1,6}|0|1|1\.0)")
 
 
+def parse_level(text: str) -> float | None:
+    """The level that p99 or 0.99 means; None for what means none."""
+    match = _LEVEL.fullmatch(text.strip())
+    if not match:
+        return None
+    return float(Decimal(match[1]) / 100 if match[1] else Decimal(match[2]))
+
+
 def level_name(level: float) -> str:
     """p50, p99.9, ..: what the percentile at a level between 0 and 1 is called."""
     return f"p{(Decimal(str(level)) * 100).normalize():f}"
@@ -45,10 +53,10 @@ def _named(values: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, An
 def _levels(given: Given) -> tuple[float, ...]:
     levels = []
     for part in given[LEVELS].split(",")[: MAX_LEVELS + 1]:
-        match = _LEVEL.fullmatch(part.strip())
-        if not match:
+        level = parse_level(part)
+        if level is None:
             raise InvalidQuestion("levels", f"{part[:100]!r} is not a percentile: write 0.99 or p99")
-        levels.append(float(Decimal(match[1]) / 100 if match[1] else Decimal(match[2])))
+        levels.append(level)
     if len(levels) > MAX_LEVELS:
         raise InvalidQuestion("levels", f"more than {MAX_LEVELS} percentiles are too many")
     return tuple(dict.fromkeys(levels))

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from spanhouse_backend.errors import InvalidQuestion, StoreError
 from spanhouse_backend.query.question import AnswerT, Question
 from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.questions.delete import Delete
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
@@ -64,6 +65,14 @@ class _Query(query_pb2_grpc.QueryServicer):
         yield query_pb2.AskResponse(document=json.dumps(head))
         for start in range(0, len(rows), ROWS_PER_MESSAGE):
             yield query_pb2.AskResponse(rows=json.dumps(rows[start : start + ROWS_PER_MESSAGE]))
+
+    async def Delete(  # noqa: N802
+        self, request: query_pb2.DeleteRequest, context: _Context
+    ) -> query_pb2.DeleteResponse:
+        answer = await self._answer(Delete, _texts(request), context)
+        return query_pb2.DeleteResponse(
+            deleted=answer.deleted, from_unix_ns=answer.from_ns, to_unix_ns=answer.to_ns, notes=answer.notes
+        )
 
     async def _answer(self, asked: type[Question[AnswerT]], texts: Any, context: _Context) -> AnswerT:
         try:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, create_model
 from spanhouse_backend.errors import InvalidQuestion, StoreError
 from spanhouse_backend.query.answers import Accuracy, Source
 from spanhouse_backend.query.question import Parameter, Question
-from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.query.wire import document
 
@@ -38,7 +38,8 @@ class Failure(BaseModel):
 
 _IsoTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 # Questions that have their subject in the path, as REST has it.
-_PATHS = {"trace": "/trace/{trace_id}"}
+_PATHS = {"trace": "/trace/{trace_id}", "delete": "/admin/spans"}
+_METHODS = {"delete": "DELETE"}
 
 
 def document_model(question: type[Question[Any]]) -> type[BaseModel]:
@@ -69,7 +70,7 @@ def query_router(reader: Reader) -> APIRouter:
             503: {"model": Failure, "description": "The store cannot answer now."},
         },
     )
-    for question in QUESTIONS:
+    for question in (*QUESTIONS, *ADMIN_QUESTIONS):
         path = _PATHS.get(question.name, f"/{question.name}")
         missing: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "Nothing of it is stored."}}
         router.add_api_route(
@@ -77,6 +78,7 @@ def query_router(reader: Reader) -> APIRouter:
             _endpoint(reader, question),
             response_model=document_model(question),
             responses=missing if question.missing is not Question.missing else {},
+            methods=[_METHODS.get(question.name, "GET")],
             name=question.name,
             description=question.help(),
             openapi_extra={"parameters": [_described(path, parameter) for parameter in question.parameters()]},

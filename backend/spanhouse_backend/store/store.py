@@ -190,6 +190,13 @@ class Store:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._fetch, sql, dict(parameters))
 
+    async def change(self, sql: str, parameters: Mapping[str, Any]) -> None:
+        """Runs one DELETE, and waits until it has effect everywhere. Raises StoreUnavailable.
+
+        It takes the place of a query meanwhile, never that of an insert.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._read_threads, self._change, sql, dict(parameters))
+
     async def check(self) -> None:
         """Returns when spans can be stored and queries answered; raises StoreUnavailable with what is in the way."""
         await self.fetch("SELECT 1", {})
@@ -343,6 +350,16 @@ class Store:
         finally:
             self._idle_readers.append(client)
         return Rows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
+
+    def _change(self, sql: str, parameters: dict[str, Any]) -> None:
+        client = self._idle_readers.pop()  # as in _insert_group
+        try:
+            client.command(sql, parameters=parameters, settings={"lightweight_deletes_sync": 2})
+        except ClickHouseError as error:
+            self._watcher.engine_failed(error_code(error))
+            raise translate(error, "deleting spans") from error
+        finally:
+            self._idle_readers.append(client)
 
     def _close(self) -> None:
         self._insert_threads.shutdown()

@@ -3,6 +3,8 @@
 from typing import Any
 
 from spanhouse_backend.query.question import Question
+from spanhouse_backend.query.questions.attributes import AttributeImpact, Attributes
+from spanhouse_backend.query.questions.delete import Delete
 from spanhouse_backend.query.questions.errors import Errors
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
@@ -13,6 +15,8 @@ from spanhouse_backend.query.questions.services import Services
 from spanhouse_backend.query.questions.spans import Slowest, Spans
 from spanhouse_backend.query.questions.trace import Trace
 
+# What only administrators may ask; the path to it says so, and so does its gRPC method.
+ADMIN_QUESTIONS: tuple[type[Question[Any]], ...] = (Delete,)
 QUESTIONS: tuple[type[Question[Any]], ...] = (
     Services,
     Functions,
@@ -22,6 +26,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Histogram,
     Slowest,
     Errors,
+    Attributes,
+    AttributeImpact,
     Spans,
     Trace,
 )

@@ -1,0 +1,62 @@
+"""Deleting spans: exactly those of the window and the filter, over REST and gRPC, with the count."""
+
+import grpc
+import pytest
+from otlp_requests import request
+from query_house import HOUR, MONDAY_10H, PATIENCE_SECONDS
+
+from spanhouse_backend.query.questions.functions import Functions
+from spanhouse_backend.query.questions.spans import Spans
+from spanhouse_proto.query_pb2 import DeleteRequest
+from spanhouse_proto.query_pb2_grpc import QueryStub
+
+DAY = {"since": "2026-01-05T00:00Z", "until": "2026-01-06T00:00Z"}
+
+
+def left(house, service):
+    """The names and starts of the service's spans that are still there."""
+    return sorted((row.name, row.start_unix_ns - MONDAY_10H) for row in house.ask(Spans, service=service, **DAY).rows)
+
+
+def test_what_the_window_and_the_filter_describe_is_deleted_and_counted(house):
+    for name in ("a", "b"):
+        for offset in (0, HOUR):
+            house.insert(request("deleted", [1000], name=name, start_ns=MONDAY_10H + offset, seed=offset))
+    house.insert(request("spared", [1000], name="a", start_ns=MONDAY_10H))
+
+    path = "/api/v1/admin/spans?since=2026-01-05T10:00Z&until=2026-01-05T10:30Z&service=deleted&filter=name=a"
+    response = house.delete(path)
+    assert response.status_code == 200
+    document = response.json()
+    assert (document["deleted"], document["rows"]) == (1, [])
+    assert (document["from"], document["to"]) == ("2026-01-05T10:00:00Z", "2026-01-05T10:30:00Z")
+    assert "rollups keep what they counted" in document["notes"][0]
+    assert left(house, "deleted") == [("a", HOUR), ("b", 0), ("b", HOUR)]
+    assert house.delete(path).json()["deleted"] == 0
+
+    with grpc.insecure_channel(house.grpc) as channel:
+        answer = QueryStub(channel).Delete(DeleteRequest(since="0", service="deleted"), timeout=PATIENCE_SECONDS)
+    assert answer.deleted == 3
+    assert left(house, "deleted") == []
+    assert left(house, "spared") == [("a", 0)]
+    # What the rollups counted stays; whoever reads the spans sees that they are gone.
+    assert {row.name: row.calls for row in house.ask(Functions, service="deleted", **DAY).rows} == {"a": 2, "b": 2}
+    assert house.ask(Functions, service="deleted", exact="true", **DAY).rows == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("", "since"), ("?since=1h&filter=colour=red", "filter"), ("?since=1h&limit=3", "limit")]
+)
+def test_nothing_is_deleted_unless_all_of_it_makes_sense(house, query, parameter):
+    response = house.delete(f"/api/v1/admin/spans{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]["parameter"] == parameter
+
+
+def test_only_delete_deletes(house):
+    assert house.get("/api/v1/admin/spans?since=0").status_code == 405
+    assert house.delete("/api/v1/spans?since=0").status_code == 405
+    with grpc.insecure_channel(house.grpc) as channel, pytest.raises(grpc.RpcError) as refused:
+        QueryStub(channel).Delete(DeleteRequest(service="deleted"), timeout=PATIENCE_SECONDS)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details().startswith("since: is missing")
