@@ -135,6 +135,12 @@ class Metrics(Watcher):
             buckets=_SECONDS,
             registry=registry,
         )
+        self._refusals = Counter(
+            "spanhouse_refusals",
+            "Requests turned away: no_token, wrong_token, or not_allowed with the token that was sent.",
+            ["door", "reason"],
+            registry=registry,
+        )
         self._table_rows = Gauge("spanhouse_table_rows", "Rows stored, by table.", ["table"], registry=registry)
         self._table_bytes = Gauge("spanhouse_table_bytes", "Bytes on disk, by table.", ["table"], registry=registry)
         self._waiting_bytes = Gauge(
@@ -172,6 +178,10 @@ class Metrics(Watcher):
     def figures(self) -> Figures:
         """How things stand. For any thread."""
         return self._figures._replace(waiting_bytes=self._read_waiting_bytes(), ready=self._read_ready())
+
+    def refused(self, door: str, reason: str) -> None:
+        """A request was turned away before it was read."""
+        self._refusals.labels(door, reason).inc()
 
     def watch_waiting(self, waiting_bytes: Callable[[], int], waiting_requests: Callable[[], int]) -> None:
         """Where to read, at each scrape, what waits."""

@@ -176,7 +176,7 @@ async def _start_grpc(
     address: Address, max_request_bytes: int, house: House, access: Access
 ) -> tuple[grpc.aio.Server, Address]:
     server = grpc.aio.server(
-        interceptors=[GrpcDoor(house.metrics), *access.grpc_interceptors()],
+        interceptors=[GrpcDoor(house.metrics), *access.grpc_interceptors(house.metrics.refused)],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
@@ -229,7 +229,7 @@ def _start_http(
     app.router.routes += probe_routes(house.readiness.problem)
     app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
     # The last one is the first that a request comes to.
-    access.guard(app, settings.cors_origins)
+    access.guard(app, settings.cors_origins, house.metrics.refused)
     app.add_middleware(HttpDoor, metrics=house.metrics)
     config = uvicorn.Config(
         app,

@@ -223,6 +223,19 @@ def test_no_secret_is_logged_and_every_refusal_is(tmp_path):
     assert not [name for name, token in tokens.items() if secret_of(token)[:20] in log]
 
 
+def test_refusals_are_counted_by_door_and_reason(tmp_path):
+    tokens = tokens_of_each_role(tmp_path / "tokens")
+    with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens")) as server:
+        guarded = Guarded(server, tokens)
+        for credential in ("", f"Bearer {wrong(tokens['write'])}", f"Bearer {tokens['write']}"):
+            guarded.ask("GET", "/api/v1/functions", {"Authorization": credential} if credential else {})
+            guarded.call(FUNCTIONS, *([credential] if credential else []))
+        counted = guarded.ask("GET", "/metrics", bearer(tokens["read"])).text
+    for door in ("grpc", "http"):
+        for reason in ("no_token", "wrong_token", "not_allowed"):
+            assert f'spanhouse_refusals_total{{door="{door}",reason="{reason}"}} 1.0' in counted
+
+
 def test_a_token_is_let_in_and_turned_away_as_the_file_says(tmp_path):
     """One that is added works, one that is removed does not, without a restart; a broken file changes nothing."""
     path = tmp_path / "tokens"

@@ -13,7 +13,7 @@ from typing import Self
 import grpc
 from starlette.applications import Starlette
 
-from spanhouse_backend.access.gate import Gate
+from spanhouse_backend.access.gate import Gate, Report
 from spanhouse_backend.access.grpc_access import TokenInterceptor
 from spanhouse_backend.access.http_access import TokenMiddleware
 from spanhouse_backend.access.reloading import Reloading
@@ -55,9 +55,9 @@ class Access:
             return {protocol: f"https://{address}" for protocol, address in addresses.items()}
         return {**addresses, "http": f"http://{addresses['http']}"}
 
-    def grpc_interceptors(self) -> list[grpc.aio.ServerInterceptor]:
-        """What every call goes through."""
-        return [TokenInterceptor(self._gate)] if self._gate else []
+    def grpc_interceptors(self, report: Report) -> list[grpc.aio.ServerInterceptor]:
+        """What every call goes through; `report` is told of those that do not get through."""
+        return [TokenInterceptor(self._gate, report)] if self._gate else []
 
     def add_grpc_port(self, server: grpc.aio.Server, address: str) -> int:
         """Opens the port of gRPC, and returns it. Raises RuntimeError, as gRPC does, when it cannot be had."""
@@ -65,10 +65,10 @@ class Access:
             return server.add_secure_port(address, self._tls.grpc_credentials())
         return server.add_insecure_port(address)
 
-    def guard(self, app: Starlette, cors_origins: Sequence[str]) -> None:
-        """Puts in front of `app` what every HTTP request goes through."""
+    def guard(self, app: Starlette, cors_origins: Sequence[str], report: Report) -> None:
+        """Puts in front of `app` what every HTTP request goes through; `report` is told of those that do not."""
         if self._gate:
-            app.add_middleware(TokenMiddleware, gate=self._gate, cors_origins=cors_origins)
+            app.add_middleware(TokenMiddleware, gate=self._gate, report=report, cors_origins=cors_origins)
 
     def ssl_context_factory(self) -> Callable[[object, object], ssl.SSLContext] | None:
         """As uvicorn takes it; None for plain text."""

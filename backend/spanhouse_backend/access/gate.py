@@ -22,6 +22,17 @@ class Refusal(NamedTuple):
     guess: bool = False
     """Whether a token was sent that is none: the answer waits."""
 
+    @property
+    def kind(self) -> str:
+        """One of three words, to count refusals by."""
+        if self.known:
+            return "not_allowed"
+        return "wrong_token" if self.guess else "no_token"
+
+
+Report = Callable[[str, str], None]
+"""Told of each refusal: the door and the refusal's kind."""
+
 
 class Gate:
     """Holds credentials against the tokens of the moment; `tokens` gives them."""

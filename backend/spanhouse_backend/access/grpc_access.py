@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import grpc
 
-from spanhouse_backend.access.gate import Gate, Refusal
+from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.rules import GRPC_RULES, needed_role
 
 # In quotes: the class takes parameters in its stubs only.
@@ -16,8 +16,9 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 class TokenInterceptor(grpc.aio.ServerInterceptor):
     """Asks `gate` about every call, of methods that are not there too."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, report: Report) -> None:
         self._gate = gate
+        self._report = report
 
     async def intercept_service(
         self,
@@ -35,6 +36,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
     def _refusing(self, method: str, refusal: Refusal) -> Handler:
         async def refuse(_requests: object, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
+            self._report("grpc", refusal.kind)
             await self._gate.note(_address(context.peer()), method, refusal)
             code = grpc.StatusCode.PERMISSION_DENIED if refusal.known else grpc.StatusCode.UNAUTHENTICATED
             await context.abort(code, refusal.message)

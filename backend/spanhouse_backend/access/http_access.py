@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from spanhouse_backend.access.gate import Gate, Refusal
+from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.otlp_status import Encoding, Refused
@@ -26,10 +26,16 @@ class TokenMiddleware:
     """`app` for those whom `gate` lets in. Pages of `cors_origins` may read why they were refused."""
 
     def __init__(
-        self, app: ASGIApp, gate: Gate, cors_origins: Sequence[str] = (), rules: Sequence[Rule] = HTTP_RULES
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        report: Report,
+        cors_origins: Sequence[str] = (),
+        rules: Sequence[Rule] = HTTP_RULES,
     ) -> None:
         self._app = app
         self._gate = gate
+        self._report = report
         self._cors_origins = cors_origins
         self._rules = rules
 
@@ -44,6 +50,7 @@ class TokenMiddleware:
             await self._app(scope, receive, send)
             return
         peer = scope["client"][0] if scope.get("client") else "unknown"
+        self._report("http", refusal.kind)
         await self._gate.note(peer, f"{scope['method']} {_printable(scope['path'])}", refusal)
         response: ASGIApp
         if _is_otlp(scope["path"]):
