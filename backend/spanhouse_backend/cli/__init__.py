@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from spanhouse_backend import COMMANDS_GROUP
+from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.retention import retention
 from spanhouse_backend.cli.schema import schema
 from spanhouse_backend.cli.serve import serve
@@ -17,6 +18,7 @@ Examples:
   spanhouse serve                     keep what OpenTelemetry clients send, and answer
   spanhouse top --since 1h --sort p99 the functions with the worst tail of the last hour
   spanhouse trace 4bf92f3577b34da6a3ce929d0e0e4736
+  spanhouse compare --baseline 1d..1h --candidate 1h
 """
 # Listing the commands should not import the client side, so what each says of itself is said here.
 _SHORT_HELP = {"run": "Run a script with its functions captured, and print how long they took."}
@@ -44,5 +46,14 @@ def _from_elsewhere(entry_point: EntryPoint) -> click.Command:
     )
 
 
-for command in (serve, token, top, trace, retention, schema, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
+for command in (
+    serve,
+    token,
+    top,
+    trace,
+    compare,
+    retention,
+    schema,
+    *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP)),
+):
     cli.add_command(command)

@@ -4,6 +4,7 @@ from typing import Any
 
 from spanhouse_backend.query.question import Question
 from spanhouse_backend.query.questions.attributes import AttributeImpact, Attributes
+from spanhouse_backend.query.questions.compare import Compare
 from spanhouse_backend.query.questions.delete import Delete
 from spanhouse_backend.query.questions.errors import Errors
 from spanhouse_backend.query.questions.functions import Functions
@@ -29,5 +30,6 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Attributes,
     AttributeImpact,
     Spans,
+    Compare,
     Trace,
 )
