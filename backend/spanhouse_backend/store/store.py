@@ -343,6 +343,7 @@ class Store:
         try:
             result = client.query(sql, parameters=parameters)
         except ClickHouseError as error:
+            client = self._renewed(client)
             failure = translate(error, "answering a query")
             self._report(error, str(failure))
             # A query's parameters are checked before they get here: what fails now is not the asker's data.
@@ -350,6 +351,19 @@ class Store:
         finally:
             self._idle_readers.append(client)
         return Rows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
+
+    def _renewed(self, client: Client) -> Client:
+        """A handle in place of one whose statement failed.
+
+        The embedded engine keeps what a failed statement had put out already, and gives it to the handle's next
+        statement as the beginning of its answer; a new handle knows nothing of it.
+        """
+        try:
+            fresh = clickhouse_connect.get_client(dsn=self.dsn)
+        except ClickHouseError:  # the engine is in greater trouble, and the next read will say so
+            return client
+        client.close()
+        return fresh
 
     def _change(self, sql: str, parameters: dict[str, Any]) -> None:
         client = self._idle_readers.pop()  # as in _insert_group
