@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import grpc
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from spanhouse_backend.ingest.otlp_grpc import message_bytes
 from spanhouse_backend.ingest.otlp_status import Encoding
 from spanhouse_backend.metrics import Metrics
 
@@ -47,9 +48,8 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
         report = self._report(method)
         if handler is None or report is None:
             return handler
-        answer: Any = handler.unary_unary  # None for methods that stream: there are none here to be watched
-        if answer is None:
-            return handler
+        # OTLP's is declared with a stream of requests, of which it reads one (otlp_grpc).
+        answer: Any = handler.unary_unary or handler.stream_unary
 
         async def watched(request: Any, context: Any) -> Any:
             begun = time.perf_counter()
@@ -67,26 +67,28 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
             else:
                 status = _OK
             finally:
-                report(request, status, time.perf_counter() - begun)
+                report(status, time.perf_counter() - begun)
             return response
 
-        return grpc.unary_unary_rpc_method_handler(watched, handler.request_deserializer, handler.response_serializer)
+        wrap = grpc.stream_unary_rpc_method_handler if handler.stream_unary else grpc.unary_unary_rpc_method_handler
+        return wrap(watched, handler.request_deserializer, handler.response_serializer)
 
-    def _report(self, method: str) -> Callable[[Any, str, float], None] | None:
-        """What is done with a request, its status and its seconds; None for what is not watched."""
+    def _report(self, method: str) -> Callable[[str, float], None] | None:
+        """What is done with a request's status and its seconds; None for what is not watched."""
         metrics = self._metrics
         if method.startswith(_OTLP_SERVICES):
             signal = _SIGNALS.get(method.removeprefix(_OTLP_SERVICES).partition(".")[0], "other")
 
-            def exported(request: bytes, status: str, seconds: float) -> None:
+            def exported(status: str, seconds: float) -> None:
+                size_bytes = message_bytes.get()
                 metrics.answered(
-                    signal, "grpc", "protobuf", status, size_bytes=len(request), seconds=seconds, good=status == _OK
+                    signal, "grpc", "protobuf", status, size_bytes=size_bytes, seconds=seconds, good=status == _OK
                 )
 
             return exported
         if method.startswith(_QUERY_METHODS):
             question = method.removeprefix(_QUERY_METHODS).lower()
-            return lambda _request, status, seconds: metrics.asked(question, "grpc", status, seconds)
+            return lambda status, seconds: metrics.asked(question, "grpc", status, seconds)
         return None
 
 

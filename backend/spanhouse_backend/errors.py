@@ -10,6 +10,7 @@ SpanhouseError
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
 ├── StatementFailed      a statement that a user wrote, which the engine refused or a limit stopped
+├── TooLarge             a request that will never be taken in as it is: more than may be stored at once
 └── InvalidQuestion      a query parameter that makes no sense, by name
 
 A dependency's own errors are translated where it is called, in store/translate.py, and appear nowhere else.
@@ -60,7 +61,15 @@ class StoreUnavailable(StoreError):
 
 
 class Overloaded(SpanhouseError):
-    """More is waiting to be stored than may wait."""
+    """More is waiting to be stored than may wait. `retry_seconds` is when there may be room."""
+
+    def __init__(self, message: str, retry_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class TooLarge(SpanhouseError):
+    """A request that will never be taken in as it is, however often it is sent."""
 
 
 class StatementFailed(SpanhouseError):

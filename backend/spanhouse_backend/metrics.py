@@ -144,7 +144,9 @@ class Metrics(Watcher):
         self._table_rows = Gauge("spanhouse_table_rows", "Rows stored, by table.", ["table"], registry=registry)
         self._table_bytes = Gauge("spanhouse_table_bytes", "Bytes on disk, by table.", ["table"], registry=registry)
         self._waiting_bytes = Gauge(
-            "spanhouse_waiting_bytes", "Bytes of OTLP accepted and not yet answered.", registry=registry
+            "spanhouse_waiting_bytes",
+            "Bytes that requests hold, from their first piece until they are answered.",
+            registry=registry,
         )
         self._waiting_requests = Gauge(
             "spanhouse_waiting_requests", "Requests accepted and not yet answered.", registry=registry

@@ -26,6 +26,8 @@ from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
 from spanhouse_backend.admin.admin_http import admin_router
 from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.doors import GrpcDoor, HttpDoor
+from spanhouse_backend.ingest.admission import Admission
+from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
 from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
 from spanhouse_backend.ingest.otlp_http import otlp_routes
@@ -57,7 +59,7 @@ class House(NamedTuple):
     """What answers, whoever asks: the way in and the way out of one open store, and who watches them."""
 
     store: Store
-    committer: GroupCommitter
+    intake: Intake
     reader: Reader
     sql: SqlReader
     spool: SpoolReader | None
@@ -84,23 +86,23 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     try:
         limits = Limits(
             settings.max_group_bytes,
-            settings.max_waiting_bytes,
+            settings.max_insert_memory,
             settings.max_span_age_seconds,
             settings.max_span_ahead_seconds,
             settings.linger_seconds,
         )
         committer = GroupCommitter(store, limits, metrics)
         await committer.recover()
-        spool = None
-        if settings.spool:
-            spool = SpoolReader(settings.spool, committer.commit, settings.max_request_bytes, metrics)
+        admission = Admission(settings.max_waiting_bytes)
+        intake = Intake(committer.commit, admission, settings.max_request_bytes, settings.max_insert_memory)
+        spool = SpoolReader(settings.spool, intake, metrics) if settings.spool else None
         readiness = Readiness(store, committer)
-        metrics.watch_waiting(lambda: committer.waiting_bytes, lambda: committer.waiting_requests)
+        metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)
         metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
         sandbox = await Sandbox.open(store.dsn, _sandbox_limits(settings))
         try:
             reader, sql = Reader(store), SqlReader(sandbox)
-            yield House(store, committer, reader, sql, spool, metrics, readiness, health.HealthServicer())
+            yield House(store, intake, reader, sql, spool, metrics, readiness, health.HealthServicer())
         finally:
             await sandbox.close()
         await committer.drain()
@@ -183,7 +185,7 @@ async def _start_grpc(
             ("grpc.so_reuseport", 0),
         ],
     )
-    server.add_generic_rpc_handlers((trace_service(house.committer.commit),))
+    server.add_generic_rpc_handlers((trace_service(house.intake),))
     add_query_service(server, house.reader)
     add_admin_service(server, Administrator(house.store))
     health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
@@ -220,12 +222,7 @@ def _start_http(
     app.include_router(query_router(house.reader))
     app.include_router(sql_router(house.sql))
     app.include_router(admin_router(Administrator(house.store)))
-    app.router.routes += otlp_routes(
-        house.committer.commit,
-        max_request_bytes=settings.max_request_bytes,
-        max_held_bytes=settings.max_waiting_bytes,
-        cors_origins=settings.cors_origins,
-    )
+    app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(house.readiness.problem)
     app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
     # The last one is the first that a request comes to.

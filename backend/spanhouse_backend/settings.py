@@ -70,6 +70,7 @@ class Settings:
     max_group_bytes: int
     max_waiting_bytes: int
     min_free_bytes: int
+    max_insert_memory: int
     max_span_age_seconds: int
     max_span_ahead_seconds: int
     linger_seconds: float
@@ -189,7 +190,16 @@ SERVE_SETTINGS = (
         "SPANHOUSE_MAX_WAITING_BYTES",
         str(256 * MIB),
         "BYTES",
-        "Refuse requests with RESOURCE_EXHAUSTED or 429, to be sent again, while more than this waits to be stored.",
+        "Refuse requests with RESOURCE_EXHAUSTED or 429, to be sent again, while more than this is being received or "
+        "waits to be stored.",
+    ),
+    Setting(
+        "max-insert-memory",
+        "SPANHOUSE_MAX_INSERT_MEMORY",
+        str(384 * MIB),
+        "BYTES",
+        "Let the engine take about this much memory for one insert, of which two may run: groups end there, and a "
+        "request that alone would take more is refused with RESOURCE_EXHAUSTED or 413.",
     ),
     Setting(
         "min-free-bytes",
@@ -378,6 +388,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
         min_free_bytes=_bytes(texts["min-free-bytes"], "--min-free-bytes"),
+        max_insert_memory=_positive(texts["max-insert-memory"], "--max-insert-memory"),
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
         linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,

@@ -146,12 +146,12 @@ def test_what_is_being_received_is_bounded_and_asks_for_patience(tmp_path):
         refused = ready[0][0].fileobj
         assert isinstance(refused, socket.socket)
         response, content = answer_on(refused)
-        assert (response.status, response.headers["Retry-After"]) == (429, "1")
+        assert response.status == 429
         status = status_of(content, PROTOBUF)
         assert status.code == code_pb2.RESOURCE_EXHAUSTED
         retry = error_details_pb2.RetryInfo()
         assert status.details[0].Unpack(retry)
-        assert retry.retry_delay.seconds == 1
+        assert 1 <= retry.retry_delay.seconds == int(response.headers["Retry-After"]) <= 45
         for sender in senders:
             if sender is not refused:
                 sender.sendall(body[-1:])

@@ -112,7 +112,10 @@ def test_the_bounds_of_time_can_be_set(tmp_path):
 
 
 def test_overload_says_when_to_try_again(tmp_path):
-    """RESOURCE_EXHAUSTED with RetryInfo, which is what makes it worth sending again (OTLP, "OTLP/gRPC Throttling")."""
+    """RESOURCE_EXHAUSTED with RetryInfo, which is what makes it worth sending again (OTLP, "OTLP/gRPC Throttling").
+
+    Who is refused later hears a later time, so that not all return at once.
+    """
     bodies = [request(f"load-{index}", [1] * 200).SerializeToString() for index in range(60)]
     limit = str(len(bodies[0]) + 5000)
     with ServerProcess(tmp_path / "data", "--max-request-bytes", limit, "--max-waiting-bytes", limit) as server:
@@ -120,9 +123,13 @@ def test_overload_says_when_to_try_again(tmp_path):
             futures = [channel.unary_unary(EXPORT).future(body, timeout=PATIENCE_SECONDS) for body in bodies]
             codes = [future.code() for future in futures]
             refused = [future for future in futures if future.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
-            details = dict(refused[0].trailing_metadata())["grpc-status-details-bin"]
+            details = [dict(future.trailing_metadata())["grpc-status-details-bin"] for future in refused]
         assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        retry = error_details_pb2.RetryInfo()
-        assert status_pb2.Status.FromString(details).details[0].Unpack(retry)
-        assert retry.retry_delay.seconds > 0
+        delays = []
+        for one in details:
+            retry = error_details_pb2.RetryInfo()
+            assert status_pb2.Status.FromString(one).details[0].Unpack(retry)
+            delays.append(retry.retry_delay.ToMilliseconds())
+        assert all(1000 <= delay <= 45_000 for delay in delays)
+        assert len(set(delays)) > len(delays) / 2
         assert server.export(bodies[codes.index(grpc.StatusCode.RESOURCE_EXHAUSTED)]) == [grpc.StatusCode.OK]

@@ -1,22 +1,50 @@
-"""What every door does with a request that is framed, and what OTLP answers when it is taken."""
+"""What every door does with a request that it has received, and what OTLP answers when it is taken."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
 
-from spanhouse_backend.ingest.framing import Framed
+from spanhouse_backend.ingest.admission import Admission, Claim
+from spanhouse_backend.ingest.framing import Framed, frame
 from spanhouse_backend.store.rejection import Rejection
 
-Commit = Callable[[Framed], Awaitable[Rejection]]
+Commit = Callable[[Framed, Claim], Awaitable[Rejection]]
 """Returns when a request is stored, with what was refused of it; raises MalformedData, Overloaded or StoreError."""
 
-OVERLOADED_RETRY_SECONDS = 1
-"""What waits is stored within a second or so."""
 UNAVAILABLE_RETRY_SECONDS = 5
 """A full disk or an engine that is away takes somebody, or some time."""
+# Framing this much takes a millisecond; more is done on a thread, so that the event loop goes on.
+_INLINE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the doors share: where requests go, who may hold how much, and how large one may be."""
+
+    commit: Commit
+    admission: Admission
+    max_request_bytes: int
+    """Of one request, uncompressed."""
+    max_insert_memory: int
+    """What the engine may take for one request, as framing estimates it."""
+
+    heavy_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a large request is worked on by a thread of Python's: one at a time, so that the event loop has the
+    interpreter half of the time at least. Nothing else is waited for while it is held."""
+
+    async def take(self, request: bytes, claim: Claim) -> Rejection:
+        """Stores a request's bytes; returns and raises what `commit` does, and TooLarge."""
+        if len(request) <= _INLINE_BYTES:
+            framed = frame(request, self.max_insert_memory)
+        else:
+            async with self.heavy_work:
+                framed = await asyncio.to_thread(frame, request, self.max_insert_memory)
+        return await self.commit(framed, claim)
 
 
 def trace_response(rejection: Rejection) -> ExportTraceServiceResponse:

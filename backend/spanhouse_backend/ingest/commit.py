@@ -11,14 +11,14 @@ import contextlib
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from spanhouse_backend.errors import MalformedData, Overloaded, SpanhouseError, StoreUnavailable
+from spanhouse_backend.errors import MalformedData, SpanhouseError, StoreUnavailable
+from spanhouse_backend.ingest.admission import Claim
+from spanhouse_backend.ingest.fair_queue import FairQueue
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
 from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
-from spanhouse_backend.ingest.span_count import count_spans
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 from spanhouse_backend.watcher import Watcher
 
@@ -34,13 +34,14 @@ UNHURRIED_BYTES = 256 * 1024
 
 
 class Limits(NamedTuple):
-    """What may wait and join, in bytes, and when spans may start, in seconds before and after now (0: any time).
+    """What may join, in bytes, and when spans may start, in seconds before and after now (0: any time).
 
-    `linger_seconds` is how long after an insert a small group may wait for company.
+    `max_insert_memory` is what the engine may take for one group, as framing estimates it; `linger_seconds` is how long
+    after an insert a small group may wait for company.
     """
 
     max_group_bytes: int
-    max_waiting_bytes: int
+    max_insert_memory: int
     max_span_age_seconds: int = 0
     max_span_ahead_seconds: int = 0
     linger_seconds: float = 0.0
@@ -64,7 +65,7 @@ class Inserter(Protocol):
 
 class _Waiting(NamedTuple):
     request: Framed
-    spans: int
+    claim: Claim
     outcome: asyncio.Future[Rejection]
 
 
@@ -80,13 +81,12 @@ class GroupCommitter:
         self._store = store
         self._limits = limits
         self._watcher = watcher or Watcher()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: FairQueue[_Waiting] = FairQueue()
         self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
         self._stored = RecentRequests()
         # Spans, by request, of groups that are being inserted or were left half-way: recovering these stores them.
         self._open: dict[bytes, int] = {}
         self._settling: asyncio.Task[None] | None = None
-        self._bytes = 0  # accepted and not yet answered, those being inserted included
         self._waiting_bytes = 0
         self._runners: set[asyncio.Task[None]] = set()
         self._last_insert = -math.inf  # when one ended, on the loop's clock
@@ -119,20 +119,16 @@ class GroupCommitter:
         await asyncio.shield(self._settling)
 
     @property
-    def waiting_bytes(self) -> int:
-        """Bytes of OTLP accepted and not yet answered, those being inserted included."""
-        return self._bytes
-
-    @property
     def waiting_requests(self) -> int:
         """Requests accepted and not yet answered, those being inserted included."""
         return len(self._under_way)
 
-    async def commit(self, request: Framed) -> Rejection:
+    async def commit(self, request: Framed, claim: Claim) -> Rejection:
         """Returns when the request is stored, now or the last time it was sent: what was refused of it.
 
-        Raises MalformedData when it does not decode (its neighbours are stored all the same), Overloaded when too
-        much is waiting, StoreUnavailable when the engine refuses.
+        `claim` is what it holds, kept for as long as it is here. Raises MalformedData when it does not decode (its
+        neighbours are stored all the same), Overloaded when too much is waiting, StoreUnavailable when the engine
+        refuses.
         """
         if not request:
             return NOTHING
@@ -142,7 +138,7 @@ class GroupCommitter:
             return known
         outcome = self._under_way.get(request.identity)
         if outcome is None:
-            outcome = self._accept(request)
+            outcome = self._accept(request, claim)
         else:
             self._watcher.repeated()
         # Shielded: a caller that goes away must not take the outcome from others who sent the same request.
@@ -155,17 +151,14 @@ class GroupCommitter:
         while self._runners:
             await asyncio.wait(self._runners)
 
-    def _accept(self, request: Framed) -> asyncio.Future[Rejection]:
-        may_wait = self._limits.max_waiting_bytes
-        if self._bytes + request.size > may_wait:
-            raise Overloaded(f"{self._bytes} bytes are waiting to be stored, and {may_wait} may")
+    def _accept(self, request: Framed, claim: Claim) -> asyncio.Future[Rejection]:
+        claim.hold(max(claim.held_bytes, request.held_bytes))
+        claim.keep()
         outcome: asyncio.Future[Rejection] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_seen)
-        self._bytes += request.size
         self._under_way[request.identity] = outcome
-        spans = count_spans(request.elements)
-        self._watcher.received(spans)
-        self._waiting.append(_Waiting(request, spans, outcome))
+        self._watcher.received(request.spans)
+        self._waiting.put(claim.sender, request.size, _Waiting(request, claim, outcome))
         self._waiting_bytes += request.size
         if self._waiting_bytes >= UNHURRIED_BYTES:
             self._hurry.set()
@@ -195,11 +188,17 @@ class GroupCommitter:
             await asyncio.wait_for(self._hurry.wait(), rest)
 
     def _next_group(self) -> list[_Waiting]:
+        """What fits into one insert, in the order of whose turn it is; nothing only when nothing waits."""
         group: list[_Waiting] = []
-        size = 0
-        while self._waiting and (not group or size + self._waiting[0].request.size <= self._limits.max_group_bytes):
-            group.append(self._waiting.popleft())
-            size += group[-1].request.size
+        size = memory = 0
+        while self._waiting:
+            request = self._waiting.next.request
+            memory += request.engine_bytes
+            over = size + request.size > self._limits.max_group_bytes or memory > self._limits.max_insert_memory
+            if group and over:
+                break
+            size += request.size
+            group.append(self._waiting.take())
         self._waiting_bytes -= size
         return group
 
@@ -213,7 +212,7 @@ class GroupCommitter:
                 return
             requests = [waiting.request for waiting in group]
             identities = [request.identity for request in requests]
-            self._open |= {waiting.request.identity: waiting.spans for waiting in group}
+            self._open |= {waiting.request.identity: waiting.request.spans for waiting in group}
             begun = time.perf_counter()
             outcomes = await self._store.insert_traces(join(requests, self._window()), identities)
         except MalformedData as error:
@@ -268,7 +267,9 @@ class GroupCommitter:
 
     def _report(self, group: list[_Waiting], outcomes: dict[bytes, Rejection], seconds: float) -> None:
         self._report_rejected(outcomes)
-        spans = sum(waiting.spans for waiting in group) - sum(rejection.spans for rejection in outcomes.values())
+        spans = sum(waiting.request.spans for waiting in group) - sum(
+            rejection.spans for rejection in outcomes.values()
+        )
         self._watcher.inserted(len(group), spans, sum(waiting.request.size for waiting in group), seconds)
 
     def _report_rejected(self, outcomes: dict[bytes, Rejection]) -> None:
@@ -281,7 +282,7 @@ class GroupCommitter:
             self._answered(waiting).set_exception(error)
 
     def _answered(self, waiting: _Waiting) -> asyncio.Future[Rejection]:
-        self._bytes -= waiting.request.size
+        waiting.claim.release()
         return self._under_way.pop(waiting.request.identity)
 
 

@@ -11,20 +11,21 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from spanhouse_backend.errors import MalformedData
+from spanhouse_backend.ingest.weight import FIELD_BYTES, Weight
+from spanhouse_backend.ingest.wire import read_field, write_varint
 from spanhouse_backend.store.journal import IDENTITY_BYTES
 
 MAX_RESOURCES = 65_536
 """ResourceSpans in one request. Real ones have a few; each costs a microsecond here, and millions fit into one."""
+NO_LIMIT = 1 << 62
+"""More than anything can cost."""
+# A memoryview and its place in a tuple.
+_ELEMENT_BYTES = 200
 # ExportTraceServiceRequest.resource_spans: field 1, length-delimited (opentelemetry-proto, trace_service.proto).
 _RESOURCE_SPANS_TAG = 0x0A
 # ResourceSpans.receipt of landing.proto: field 2047, length-delimited, and the fields of Receipt.
 _RECEIPT_TAG = b"\xfa\x7f"
 _IDENTITY_TAG, _EARLIEST_TAG, _LATEST_TAG = b"\x0a", b"\x11", b"\x19"
-# Protobuf wire types (protobuf.dev/programming-guides/encoding).
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-# A varint's bytes carry seven bits each; the eighth says that another byte follows.
-_PAYLOAD, _CONTINUES = 0x7F, 0x80
-_MAX_VARINT_BYTES = 10
 
 
 class Framed(NamedTuple):
@@ -36,9 +37,18 @@ class Framed(NamedTuple):
     """Its ResourceSpans, encoded."""
     size: int
     """Bytes of all elements."""
+    spans: int = 0
+    """How many there are in it."""
+    engine_bytes: int = 0
+    """What storing it will take, estimated from above."""
 
     def __bool__(self) -> bool:
         return bool(self.elements)
+
+    @property
+    def held_bytes(self) -> int:
+        """What keeping its elements apart takes: more than their bytes, when they are many and empty."""
+        return _ELEMENT_BYTES * len(self.elements)
 
 
 class Window(NamedTuple):
@@ -51,28 +61,29 @@ class Window(NamedTuple):
 ANY_TIME = Window()
 
 
-def frame(request: bytes) -> Framed:
-    """The request's ResourceSpans, and its identity.
+def frame(request: bytes, max_engine_bytes: int = NO_LIMIT) -> Framed:
+    """The request's ResourceSpans, its identity, and what it will cost.
 
     Fields that this version of OTLP does not name are left out, as the specification asks of a receiver. Raises
-    MalformedData with the byte at which the request stops making sense, or when it has more than MAX_RESOURCES.
+    MalformedData with the byte at which the request stops making sense, or when it has more than MAX_RESOURCES;
+    TooLarge when it would cost more than `max_engine_bytes`.
     """
     view = memoryview(request)
+    weight = Weight(request, max_engine_bytes)
+    weight.add_inside()
     elements: list[memoryview] = []
     position, end, size = 0, len(request), 0
     while position < end:
-        start = position
-        tag, position = _varint(request, position)
-        value, position = _value(request, tag, position)
-        if position > end:
-            raise MalformedData(f"truncated: the field at byte {start} ends {position - end} bytes past the end")
+        tag, value, position = read_field(request, position, end)
+        weight.add(FIELD_BYTES)
         if tag == _RESOURCE_SPANS_TAG:
             elements.append(view[value:position])
             size += position - value
             if len(elements) > MAX_RESOURCES:
                 raise MalformedData(f"more than {MAX_RESOURCES} resource_spans: send several requests")
+            weight.add_resource_spans(value, position)
     identity = hashlib.blake2b(request, digest_size=IDENTITY_BYTES).digest()
-    return Framed(identity, tuple(elements), size)
+    return Framed(identity, tuple(elements), size, weight.spans, weight.total_bytes)
 
 
 def join(requests: Iterable[Framed], window: Window = ANY_TIME) -> bytes:
@@ -82,53 +93,14 @@ def join(requests: Iterable[Framed], window: Window = ANY_TIME) -> bytes:
     for request in requests:
         receipt = _receipt(request.identity, window)
         for element in request.elements:
-            length = _encode_varint(len(element) + len(receipt))
+            length = write_varint(len(element) + len(receipt))
             parts += (b"\x0a", length, element, receipt)
             size += 1 + len(length) + len(element) + len(receipt)
-    return b"".join((_encode_varint(size), *parts))
+    return b"".join((write_varint(size), *parts))
 
 
 def _receipt(identity: bytes, window: Window) -> bytes:
     body = _IDENTITY_TAG + bytes([len(identity)]) + identity
     body += _EARLIEST_TAG + window.earliest_ns.to_bytes(8, "little")
     body += _LATEST_TAG + window.latest_ns.to_bytes(8, "little")
-    return _RECEIPT_TAG + _encode_varint(len(body)) + body
-
-
-def _value(data: bytes, tag: int, position: int) -> tuple[int, int]:
-    """Where the value of the field whose tag ends at `position` begins and ends; may end past the end of `data`."""
-    wire_type = tag & 7
-    if tag >> 3 == 0:
-        raise MalformedData(f"not protobuf: field number 0 before byte {position}")
-    if wire_type == _LENGTH:
-        length, position = _varint(data, position)
-        return position, position + length
-    if wire_type == _VARINT:
-        return position, _varint(data, position)[1]
-    if wire_type == _FIXED64:
-        return position, position + 8
-    if wire_type == _FIXED32:
-        return position, position + 4
-    raise MalformedData(f"not protobuf: wire type {wire_type} before byte {position}")
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """The base-128 number at `position`, and where the next byte is."""
-    value = 0
-    for count in range(_MAX_VARINT_BYTES):
-        if position + count >= len(data):
-            raise MalformedData(f"truncated: a number at byte {position} does not end")
-        byte = data[position + count]
-        value |= (byte & _PAYLOAD) << (7 * count)
-        if byte < _CONTINUES:
-            return value, position + count + 1
-    raise MalformedData(f"not protobuf: a number at byte {position} is longer than {_MAX_VARINT_BYTES} bytes")
-
-
-def _encode_varint(value: int) -> bytes:
-    out = bytearray()
-    while value > _PAYLOAD:
-        out.append(value & _PAYLOAD | _CONTINUES)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return _RECEIPT_TAG + write_varint(len(body)) + body

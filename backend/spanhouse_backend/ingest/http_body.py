@@ -1,18 +1,18 @@
 """A request's body, read and decompressed within bounds.
 
-A body never grows beyond the limit of one request, and all bodies together never beyond the limit of all: each piece
-is counted before the next is made, so that a decompression bomb is put down after its first pieces. A sender that
+A body never grows beyond the limit of one request, nor beyond what its sender may hold: each piece is claimed before
+the next is made, so that a decompression bomb is put down after its first pieces. A sender that
 does not finish is given up after a time.
 """
 
 import asyncio
 import zlib
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 
 from starlette.requests import Request
 
-from spanhouse_backend.errors import Overloaded
+from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.otlp_status import BAD_DATA, Refused
 
 ENCODINGS = ("gzip", "deflate")
@@ -24,47 +24,11 @@ _PIECE_BYTES = 1 << 18
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
-class BodyBudget:
-    """How many bytes of bodies are held at once, of how many that may be. For one event loop: it needs no lock."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held_bytes = 0
-
-    @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """What one request holds; given back at the end of the block."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self._held_bytes -= share.held_bytes
-
-    def take(self, count: int) -> None:
-        """Raises Overloaded when there is not that much left."""
-        if self._held_bytes + count > self._max_bytes:
-            raise Overloaded(f"{self._held_bytes} bytes of requests are being received, and {self._max_bytes} may")
-        self._held_bytes += count
-
-
-class Share:
-    """One request's part of a budget."""
-
-    def __init__(self, budget: BodyBudget) -> None:
-        self._budget = budget
-        self.held_bytes = 0
-
-    def take(self, count: int) -> None:
-        """Raises Overloaded when the budget has not that much left."""
-        self._budget.take(count)
-        self.held_bytes += count
-
-
-async def read_body(request: Request, share: Share, max_bytes: int) -> bytes:
+async def read_body(request: Request, claim: Claim, max_bytes: int) -> bytes:
     """The whole body, decompressed.
 
     Raises Refused when it is too large, compressed or not, is compressed in a way that we do not know or that is
-    broken, or does not come to its end in time; Overloaded when the budget is spent; ClientDisconnect.
+    broken, or does not come to its end in time; Overloaded when there is no room for it; ClientDisconnect.
     """
     too_large = Refused(413, f"the request has more than {max_bytes} bytes, which is the limit")
     announced = request.headers.get("content-length", "")
@@ -82,7 +46,7 @@ async def read_body(request: Request, share: Share, max_bytes: int) -> bytes:
                     total_bytes += len(piece)
                     if max(received_bytes, total_bytes) > max_bytes:
                         raise too_large
-                    share.take(len(piece))
+                    claim.take(len(piece))
                     pieces.append(piece)
                     # One small packet can be many pieces: let the others have their turn.
                     await asyncio.sleep(0)

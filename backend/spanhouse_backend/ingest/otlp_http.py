@@ -7,6 +7,7 @@ success is a google.rpc.Status in the request's encoding; what may be sent again
 import asyncio
 import gc
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,16 +15,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from spanhouse_backend.errors import MalformedData, Overloaded, StoreError
-from spanhouse_backend.ingest.answer import (
-    OVERLOADED_RETRY_SECONDS,
-    UNAVAILABLE_RETRY_SECONDS,
-    Commit,
-    trace_response,
-)
+from spanhouse_backend.errors import MalformedData, Overloaded, StoreError, TooLarge
+from spanhouse_backend.ingest.admission import Claim
+from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake, trace_response
 from spanhouse_backend.ingest.cors import allow_browsers
-from spanhouse_backend.ingest.framing import frame
-from spanhouse_backend.ingest.http_body import BodyBudget, Share, read_body
+from spanhouse_backend.ingest.http_body import read_body
 from spanhouse_backend.ingest.otlp_json import BadField, traces_to_protobuf
 from spanhouse_backend.ingest.otlp_status import BAD_DATA, Encoding, Refused
 
@@ -37,40 +33,34 @@ _INLINE_JSON_BYTES = 1 << 16
 Export = Callable[[Request, Encoding], Awaitable[Response]]
 
 
-def otlp_routes(
-    commit: Commit, *, max_request_bytes: int, max_held_bytes: int, cors_origins: Sequence[str]
-) -> list[BaseRoute]:
-    """The OTLP paths, passing each framed request to `commit` and answering when that returns.
+def otlp_routes(intake: Intake, cors_origins: Sequence[str]) -> list[BaseRoute]:
+    """The OTLP paths, passing each request to `intake` and answering when that returns.
 
-    `max_request_bytes` is one request's size and `max_held_bytes` that of all requests being received, both after
-    decompression. Pages of `cors_origins` (see allow_browsers) may send from a browser.
+    Pages of `cors_origins` (see allow_browsers) may send from a browser.
     """
-    traces = _Traces(commit, max_request_bytes, BodyBudget(max_held_bytes))
+    traces = _Traces(intake)
     exports: dict[str, Export] = {TRACES: traces.export, **dict.fromkeys(OTHER_SIGNALS, _not_taken_in)}
     return [Route(path, allow_browsers(_Door(export), cors_origins)) for path, export in exports.items()]
 
 
 class _Traces:
-    def __init__(self, commit: Commit, max_request_bytes: int, budget: BodyBudget) -> None:
-        self._commit = commit
-        self._max_request_bytes = max_request_bytes
-        self._budget = budget
-        # JSON takes many times its size while it is converted: one large request at a time. Held across nothing but
-        # that conversion, so nobody who holds it waits for anybody else.
-        self._converting = asyncio.Lock()
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     async def export(self, request: Request, encoding: Encoding) -> Response:
-        with self._budget.share() as share:
-            rejection = await self._commit(frame(await self._protobuf(request, encoding, share)))
+        sender = "{}:{}".format(*request.client) if request.client else ""
+        with self._intake.admission.claim(sender) as claim:
+            rejection = await self._intake.take(await self._protobuf(request, encoding, claim), claim)
         return encoding.response(trace_response(rejection))
 
-    async def _protobuf(self, request: Request, encoding: Encoding, share: Share) -> bytes:
-        body = await read_body(request, share, self._max_request_bytes)
+    async def _protobuf(self, request: Request, encoding: Encoding, claim: Claim) -> bytes:
+        body = await read_body(request, claim, self._intake.max_request_bytes)
         if encoding is Encoding.PROTOBUF:
             return body
         if len(body) <= _INLINE_JSON_BYTES:
             return traces_to_protobuf(body)
-        async with self._converting:
+        # JSON takes many times its size while it is converted: one large request at a time.
+        async with self._intake.heavy_work:
             return await asyncio.to_thread(_convert_large, body)
 
 
@@ -131,7 +121,9 @@ async def _answer(request: Request, encoding: Encoding | None, export: Export) -
     except MalformedData as error:
         raise Refused(BAD_DATA, str(error)) from error
     except Overloaded as error:
-        raise Refused(429, str(error), retry_after_seconds=OVERLOADED_RETRY_SECONDS) from error
+        raise Refused(429, str(error), retry_after_seconds=math.ceil(error.retry_seconds)) from error
+    except TooLarge as error:
+        raise Refused(413, str(error)) from error
     except StoreError as error:
         raise Refused(503, str(error), retry_after_seconds=UNAVAILABLE_RETRY_SECONDS) from error
     except (Refused, ClientDisconnect):

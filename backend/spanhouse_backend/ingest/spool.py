@@ -9,13 +9,12 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections import deque
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from spanhouse_backend.errors import MalformedData, SpanhouseError
-from spanhouse_backend.ingest.framing import Framed, frame
-from spanhouse_backend.store.rejection import Rejection
+from spanhouse_backend.errors import MalformedData, SpanhouseError, TooLarge
+from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -26,6 +25,9 @@ CORRUPT_FOLDER = "corrupt"
 WATCH_SECONDS = 2.0
 # Read and stored together, so that they share an insert.
 _FILES_AT_ONCE = 16
+_BYTES_AT_ONCE = 32 << 20
+# The spool among the senders: it takes its turn as any connection does.
+_SENDER = "spool"
 
 
 class _Taken(NamedTuple):
@@ -54,19 +56,19 @@ class _Taken(NamedTuple):
             return None
         return cls(path, descriptor, opened.st_size)
 
-    def framed(self, max_bytes: int) -> Framed:
-        """The request, framed. Raises MalformedData when it is not a whole one, or too large."""
+    def request(self, max_bytes: int) -> bytes:
+        """What is in it. Raises MalformedData when that is too large."""
         if self.size > max_bytes:
             raise MalformedData(f"{self.size} bytes are more than a request may have")
         with os.fdopen(os.dup(self.descriptor), "rb") as file:
-            return frame(file.read())
+            return file.read()
 
     def delivered(self) -> None:
         """Deletes the file while it is still locked, then lets go."""
         self.path.unlink(missing_ok=True)
         self.release()
 
-    def set_aside(self, why: MalformedData) -> None:
+    def set_aside(self, why: SpanhouseError) -> None:
         """Keeps a file that will never be stored for its owner to look at."""
         logger.warning("spool file set aside", extra={"path": str(self.path), "problem": str(why)})
         folder = self.path.parent / CORRUPT_FOLDER
@@ -81,16 +83,9 @@ class _Taken(NamedTuple):
 class SpoolReader:
     """Takes spool files in, oldest first (their names begin with the time they were written)."""
 
-    def __init__(
-        self,
-        directory: Path,
-        commit: Callable[[Framed], Awaitable[Rejection]],
-        max_request_bytes: int,
-        watcher: Watcher | None = None,
-    ) -> None:
+    def __init__(self, directory: Path, intake: Intake, watcher: Watcher | None = None) -> None:
         self._directory = directory
-        self._commit = commit
-        self._max_request_bytes = max_request_bytes
+        self._intake = intake
         self._watcher = watcher or Watcher()
 
     async def watch(self) -> None:
@@ -110,8 +105,8 @@ class SpoolReader:
         """
         stored = 0
         names = await asyncio.to_thread(self._names)
-        for first in range(0, len(names), _FILES_AT_ONCE):
-            taken = await asyncio.to_thread(self._claim, names[first : first + _FILES_AT_ONCE])
+        while names:
+            taken = await asyncio.to_thread(self._claim, names)
             outcomes = await asyncio.gather(*(self._deliver(*one) for one in taken), return_exceptions=True)
             stored += outcomes.count(True)
             for outcome in outcomes:
@@ -119,29 +114,33 @@ class SpoolReader:
                     raise outcome
         return stored
 
-    def _names(self) -> list[Path]:
+    def _names(self) -> deque[Path]:
         try:
-            return sorted(path for path in self._directory.iterdir() if path.name.endswith(SUFFIX))
+            return deque(sorted(path for path in self._directory.iterdir() if path.name.endswith(SUFFIX)))
         except FileNotFoundError:
-            return []
+            return deque()
 
-    def _claim(self, paths: list[Path]) -> list[tuple[_Taken, Framed]]:
-        """Locks and reads what can be; blocks, so it runs on a thread of its own."""
-        claimed = []
-        for path in paths:
-            if (taken := _Taken.claim(path)) is None:
+    def _claim(self, names: deque[Path]) -> list[tuple[_Taken, bytes]]:
+        """Locks and reads the first of `names`, and takes them out of it; blocks, so it runs on a thread of its own."""
+        claimed: list[tuple[_Taken, bytes]] = []
+        size = 0
+        while names and len(claimed) < _FILES_AT_ONCE and size < _BYTES_AT_ONCE:
+            if (taken := _Taken.claim(names.popleft())) is None:
                 continue
             try:
-                claimed.append((taken, taken.framed(self._max_request_bytes)))
+                claimed.append((taken, taken.request(self._intake.max_request_bytes)))
+                size += taken.size
             except MalformedData as error:
                 self._set_aside(taken, error)
         return claimed
 
-    async def _deliver(self, taken: _Taken, framed: Framed) -> bool:
+    async def _deliver(self, taken: _Taken, request: bytes) -> bool:
         """True when stored, False when set aside; any other error leaves the file for another time."""
         try:
-            await self._commit(framed)
-        except MalformedData as error:
+            with self._intake.admission.claim(_SENDER) as claim:
+                claim.hold(len(request))
+                await self._intake.take(request, claim)
+        except (MalformedData, TooLarge) as error:
             self._set_aside(taken, error)
             return False
         except BaseException:
@@ -151,6 +150,6 @@ class SpoolReader:
         self._watcher.spool_file("stored")
         return True
 
-    def _set_aside(self, taken: _Taken, why: MalformedData) -> None:
+    def _set_aside(self, taken: _Taken, why: SpanhouseError) -> None:
         taken.set_aside(why)
         self._watcher.spool_file("corrupt")

@@ -7,6 +7,7 @@ import pytest
 from otlp_requests import request
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
+from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES, UNHURRIED_BYTES, GroupCommitter, Limits
 from spanhouse_backend.ingest.framing import Framed, frame, join
 from spanhouse_backend.store.rejection import NOTHING, Rejection
@@ -44,8 +45,8 @@ class Recorder:
         return {one: self.rejects.get(one, NOTHING) for one in identities}
 
 
-def committer(store, group=1000, waiting=10_000, linger=0.0):
-    return Commits(GroupCommitter(store, Limits(group, waiting, linger_seconds=linger)))
+def committer(store, group=1000, waiting=1_000_000, memory=1_000_000, linger=0.0):
+    return Commits(GroupCommitter(store, Limits(group, memory, linger_seconds=linger)), Admission(waiting))
 
 
 def framed(text):
@@ -64,12 +65,15 @@ def joined(*texts):
 class Commits:
     """The committer under test, spoken to in texts."""
 
-    def __init__(self, real):
+    def __init__(self, real, admission):
         self.real = real
+        self.admission = admission
         self.drain, self.recover = real.drain, real.recover
 
-    async def commit(self, text):
-        return await self.real.commit(framed(text))
+    async def commit(self, text, sender="sender", engine_bytes=0):
+        with self.admission.claim(sender) as claim:
+            claim.hold(len(text))
+            return await self.real.commit(framed(text)._replace(engine_bytes=engine_bytes), claim)
 
 
 async def started(store, count):
@@ -172,6 +176,42 @@ def test_a_group_ends_at_its_byte_limit():
     asyncio.run(scenario())
 
 
+def test_a_group_ends_at_what_the_engine_may_take():
+    async def scenario():
+        store = Recorder()
+        commits = committer(store, memory=100)
+        first = asyncio.create_task(commits.commit(b"first"))
+        await started(store, 1)
+        later = [asyncio.create_task(commits.commit(text, engine_bytes=60)) for text in (b"b", b"c")]
+        later.append(asyncio.create_task(commits.commit(b"d", engine_bytes=40)))
+        await asyncio.sleep(0)
+        store.release.set()
+        await asyncio.gather(first, *later)
+        assert store.bodies[1:] == [joined(b"b"), joined(b"c", b"d")]
+
+    asyncio.run(scenario())
+
+
+def test_who_sends_little_is_in_the_next_insert_however_much_others_send():
+    async def scenario():
+        store = Recorder()
+        commits = committer(store, group=100)
+        first = asyncio.create_task(commits.commit(b"first"))
+        await started(store, 1)
+        flood = [asyncio.create_task(commits.commit(b"%50d" % number, "flood")) for number in range(10)]
+        small = asyncio.create_task(commits.commit(b"small", "small"))
+        await asyncio.sleep(0)
+        store.release.set()
+        await asyncio.gather(first, *flood, small)
+        assert store.bodies[1] == joined(b"small", b"%50d" % 0)
+        assert store.bodies[2:] == [
+            *(joined(b"%50d" % number, b"%50d" % (number + 1)) for number in range(1, 9, 2)),
+            joined(b"%50d" % 9),
+        ]
+
+    asyncio.run(scenario())
+
+
 def test_only_the_guilty_of_a_group_are_refused():
     async def scenario():
         store = Recorder()
@@ -206,14 +246,14 @@ def test_a_failing_engine_fails_the_whole_group_at_once():
 def test_more_than_may_wait_is_refused_and_room_comes_back():
     async def scenario():
         store = Recorder()
-        commits = committer(store, waiting=10)
-        first = asyncio.create_task(commits.commit(b"12345678"))
+        commits = committer(store, waiting=100_000)
+        first = asyncio.create_task(commits.commit(b"1" * 80_000))
         await started(store, 1)
-        with pytest.raises(Overloaded, match="8 bytes are waiting"):
-            await commits.commit(b"123")
+        with pytest.raises(Overloaded, match="80000 bytes of requests are waiting"):
+            await commits.commit(b"2" * 30_000, "another")
         store.release.set()
         await first
-        await commits.commit(b"1234567890")
+        await commits.commit(b"3" * 100_000)
 
     asyncio.run(scenario())
 
@@ -221,17 +261,19 @@ def test_more_than_may_wait_is_refused_and_room_comes_back():
 def test_a_caller_that_goes_away_leaves_the_others_their_outcome():
     async def scenario():
         store = Recorder()
-        commits = committer(store, waiting=10)
-        gone = asyncio.create_task(commits.commit(b"gone"))
+        commits = committer(store, waiting=100_000)
+        gone = asyncio.create_task(commits.commit(b"gone" * 10_000))
         await started(store, 1)
         stays = asyncio.create_task(commits.commit(b"stays"))
         await asyncio.sleep(0)
         gone.cancel()
+        await asyncio.wait([gone])
+        assert commits.admission.held_bytes > 40_000  # what is on its way is in memory, whoever waits for it
         store.release.set()
         await stays
         await commits.drain()
-        await commits.commit(b"1234567890")  # every byte was given back
-        assert joined(b"gone") in store.bodies
+        assert commits.admission.held_bytes == 0
+        assert joined(b"gone" * 10_000) in store.bodies
 
     asyncio.run(scenario())
 
@@ -387,7 +429,9 @@ def test_each_request_hears_what_was_refused_of_it_and_so_does_a_repetition():
 def test_nothing_to_store_is_stored_at_once():
     async def scenario():
         store = Recorder()
-        assert await committer(store).real.commit(Framed(b"i" * 16, (), 0)) == NOTHING
+        commits = committer(store)
+        with commits.admission.claim("sender") as claim:
+            assert await commits.real.commit(Framed(b"i" * 16, (), 0), claim) == NOTHING
         assert store.bodies == []
 
     asyncio.run(scenario())
@@ -462,14 +506,15 @@ def test_spans_of_a_half_failed_insert_are_reported_stored_when_it_is_finished()
         store, watcher = Recorder(), Listening()
         store.release.set()
         store.refuse = StoreUnavailable("connection lost")
-        committer = GroupCommitter(store, Limits(10_000, 10_000), watcher)
+        committer = GroupCommitter(store, Limits(10_000, 1_000_000), watcher)
+        claim = Admission(1_000_000).claim("sender")
         half = frame(request("half", [1] * 5).SerializeToString())
         with pytest.raises(StoreUnavailable):
-            await committer.commit(half)
+            await committer.commit(half, claim)
         store.left_open = {half.identity: Rejection(2, "invalid trace_id")}
         store.refuse = None
         await committer.settle()
-        await committer.commit(half)
+        await committer.commit(half, claim)
         assert watcher.heard == [("received", 5), ("invalid trace_id", 2), ("recovered", 3), ("repeated", 1)]
 
     asyncio.run(scenario())

@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreError, StoreUnavailable
 from spanhouse_backend.ingest import http_body
+from spanhouse_backend.ingest.admission import Admission
+from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.probes import probe_routes
 
@@ -26,7 +28,8 @@ def posted(error: Exception, media_type: str, content: bytes | AsyncIterator[byt
     async def commit(*_: object) -> None:
         raise error
 
-    routes = otlp_routes(commit, max_request_bytes=1 << 20, max_held_bytes=1 << 20, cors_origins=())
+    intake = Intake(commit, Admission(1 << 20), max_request_bytes=1 << 20, max_insert_memory=1 << 20)
+    routes = otlp_routes(intake, cors_origins=())
     return asyncio.run(answered(Starlette(routes=routes), media_type, content or body_of(MESSAGE, media_type)))
 
 
@@ -42,6 +45,7 @@ async def answered(app: Starlette, media_type: str, content: bytes | AsyncIterat
         (StoreUnavailable("the disk is full"), 503, code_pb2.UNAVAILABLE, 5),
         (StoreError("cannot"), 503, code_pb2.UNAVAILABLE, 5),
         (Overloaded("too much is waiting"), 429, code_pb2.RESOURCE_EXHAUSTED, 1),
+        (Overloaded("much too much is waiting", 6.2), 429, code_pb2.RESOURCE_EXHAUSTED, 7),
     ],
 )
 def test_what_may_be_sent_again_says_when(media_type, error, http_status, code, retry_after):

@@ -8,7 +8,9 @@ import pytest
 from otlp_requests import SECOND, request
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable
-from spanhouse_backend.ingest.framing import Framed, frame
+from spanhouse_backend.ingest.admission import Admission, Claim
+from spanhouse_backend.ingest.answer import Intake
+from spanhouse_backend.ingest.framing import NO_LIMIT, Framed, frame
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 
@@ -22,7 +24,7 @@ class Commits:
         self.taken: list[bytes] = []
         self.refuse: Exception | None = None
 
-    async def __call__(self, request: Framed) -> Rejection:
+    async def __call__(self, request: Framed, _claim: Claim) -> Rejection:
         await asyncio.sleep(0)
         framed = b"".join(request.elements)
         if b"undecodable" in framed:
@@ -48,8 +50,12 @@ def stored(number):
     return b"".join(frame(good(number)).elements)
 
 
+def reader(directory, commits):
+    return SpoolReader(directory, Intake(commits, Admission(1 << 20), LIMIT, NO_LIMIT))
+
+
 def take_in(directory, commits):
-    return asyncio.run(SpoolReader(directory, commits, LIMIT).take_in())
+    return asyncio.run(reader(directory, commits).take_in())
 
 
 def test_every_file_is_stored_oldest_first_and_deleted(tmp_path):
@@ -111,7 +117,7 @@ def test_several_readers_store_each_file_once(tmp_path):
     commits = Commits()
 
     async def race():
-        readers = [SpoolReader(tmp_path, commits, LIMIT) for _ in range(5)]
+        readers = [reader(tmp_path, commits) for _ in range(5)]
         return sum(await asyncio.gather(*(reader.take_in() for reader in readers)))
 
     assert asyncio.run(race()) == 60
