@@ -77,6 +77,13 @@ class ServerProcess:
             return [future.code() for future in futures]
 
 
+def resident_peak_bytes(server: ServerProcess) -> int:
+    """The most memory that the server has held so far (VmHWM)."""
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 def serve_command(directory: Path, *arguments: str) -> list[str]:
     """The command line of a server on free ports over `directory`, with a spool of its own beside it."""
     command = [sys.executable, "-m", "spanhouse_backend", "serve", "--data", str(directory)]

@@ -25,6 +25,13 @@ from spanhouse_backend.access.access import Access
 from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
 from spanhouse_backend.admin.admin_http import admin_router
 from spanhouse_backend.admin.administrator import Administrator
+from spanhouse_backend.connections import (
+    IDLE_SECONDS,
+    MAX_HEADER_BYTES,
+    Connections,
+    connection_limit,
+    grpc_bounds,
+)
 from spanhouse_backend.doors import GrpcDoor, HttpDoor
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.answer import Intake
@@ -138,7 +145,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
         # Taken before the store is opened: a port in use should not cost the user a second of waiting.
         http_socket = stopping.enter_context(bind(settings.http, "--http"))
         house = await stopping.enter_async_context(opened(settings))
-        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings.max_request_bytes, house, access)
+        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, house, access)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
         http_server, http_task = _start_http(http_socket, settings, house, access)
         stopping.push_async_callback(_stop_http, http_server, http_task)
@@ -167,7 +174,7 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
     async with opened(settings) as house:
         if house.spool is not None:
             await house.spool.take_in()
-        server, address = await _start_grpc(Address("127.0.0.1", 0), settings.max_request_bytes, house, Access())
+        server, address = await _start_grpc(Address("127.0.0.1", 0), settings, house, Access())
         try:
             return await asyncio.to_thread(question, str(address))
         finally:
@@ -175,14 +182,15 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
 
 
 async def _start_grpc(
-    address: Address, max_request_bytes: int, house: House, access: Access
+    address: Address, settings: Settings, house: House, access: Access
 ) -> tuple[grpc.aio.Server, Address]:
     server = grpc.aio.server(
         interceptors=[GrpcDoor(house.metrics), *access.grpc_interceptors(house.metrics.refused)],
         options=[
-            ("grpc.max_receive_message_length", max_request_bytes),
+            ("grpc.max_receive_message_length", settings.max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
             ("grpc.so_reuseport", 0),
+            *grpc_bounds(connection_limit(settings.max_connections)),
         ],
     )
     server.add_generic_rpc_handlers((trace_service(house.intake),))
@@ -235,8 +243,12 @@ def _start_http(
         access_log=False,
         # Through the handlers that all records go through.
         log_config=None,
-        log_level="warning",
+        log_level="error",  # warnings are of requests that are not HTTP: anybody could fill the log with them
         server_header=False,
+        # A factory does where uvicorn asks for a class: it only calls it.
+        http=Connections(connection_limit(settings.max_connections)).protocol,  # type: ignore[arg-type]
+        timeout_keep_alive=IDLE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         # Else a sender that stops in the middle would keep the server from stopping.
         timeout_graceful_shutdown=int(GRACE_SECONDS),
     )

@@ -71,6 +71,7 @@ class Settings:
     max_waiting_bytes: int
     min_free_bytes: int
     max_insert_memory: int
+    max_connections: int
     max_span_age_seconds: int
     max_span_ahead_seconds: int
     linger_seconds: float
@@ -200,6 +201,14 @@ SERVE_SETTINGS = (
         "BYTES",
         "Let the engine take about this much memory for one insert, of which two may run: groups end there, and a "
         "request that alone would take more is refused with RESOURCE_EXHAUSTED or 413.",
+    ),
+    Setting(
+        "max-connections",
+        "SPANHOUSE_MAX_CONNECTIONS",
+        "4096",
+        "COUNT",
+        "Hold this many connections at once over HTTP, and as many over gRPC, as far as the process may open files. "
+        "Over HTTP, the one that has kept the server waiting longest gives way to a new one.",
     ),
     Setting(
         "min-free-bytes",
@@ -389,6 +398,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
         min_free_bytes=_bytes(texts["min-free-bytes"], "--min-free-bytes"),
         max_insert_memory=_positive(texts["max-insert-memory"], "--max-insert-memory"),
+        max_connections=_positive(texts["max-connections"], "--max-connections", "connections"),
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
         linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,

@@ -7,12 +7,11 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from google.rpc import code_pb2, error_details_pb2
-from harness import PATIENCE_SECONDS, ServerProcess, stored_spans
+from harness import PATIENCE_SECONDS, ServerProcess, resident_peak_bytes, stored_spans
 from otlp_over_http import (
     COMPRESSIONS,
     JSON,
@@ -49,12 +48,6 @@ def post(server: ServerProcess, content: bytes, media_type: str, **headers: str)
     return httpx.post(
         f"http://{server.http}{PATH}", content=content, headers=headers_of(media_type) | headers, timeout=60
     )
-
-
-def resident_peak_bytes(server: ServerProcess) -> int:
-    assert server.process is not None
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def assert_too_large(status: int, content: bytes, media_type: str) -> None:
