@@ -50,6 +50,8 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
             return handler
         # OTLP's is declared with a stream of requests, of which it reads one (otlp_grpc).
         answer: Any = handler.unary_unary or handler.stream_unary
+        if answer is None:
+            return handler
 
         async def watched(request: Any, context: Any) -> Any:
             begun = time.perf_counter()
