@@ -23,8 +23,6 @@ IDLE_SECONDS = 65
 ANSWER_SECONDS = 60.0
 """A client that reads nothing of its answer for this long is gone."""
 MAX_HEADER_BYTES = 32 * 1024
-MAX_STREAMS = 100
-"""Calls at once on one gRPC connection; more wait at the client. HTTP/2 advises no less (RFC 9113, 6.5.2)."""
 GRPC_IDLE_SECONDS = 300
 # Files of the engine's and sockets of gRPC's also need descriptors.
 _DESCRIPTORS_OF_OTHERS = 0.5
@@ -166,10 +164,13 @@ class BoundedProtocol(H11Protocol):
 
 
 def grpc_bounds(connections: int) -> list[tuple[str, int]]:
-    """Options of gRPC for the same: see its core's channel_arg_names.h."""
+    """Options of gRPC for the same: see its core's channel_arg_names.h.
+
+    Calls of one connection are not limited: gRPC refuses what is over such a limit with UNAVAILABLE, on other
+    connections too. What a call that is not yet read holds is bounded by its connection's window.
+    """
     return [
         ("grpc.max_allowed_incoming_connections", connections),
-        ("grpc.max_concurrent_streams", MAX_STREAMS),
         # Until it has said that it speaks HTTP/2.
         ("grpc.server_handshake_timeout_ms", int(HEADER_SECONDS * 1000)),
         ("grpc.max_connection_idle_ms", GRPC_IDLE_SECONDS * 1000),
