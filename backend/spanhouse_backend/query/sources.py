@@ -18,6 +18,12 @@ from spanhouse_backend.query.times import SECOND_NS, Window, iso_time
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
+_HOUR_NS = HOUR_SECONDS * SECOND_NS
+_COARSER: dict[Source, str] = {
+    "raw": "the rollups, which know services, functions, kinds and statuses,",
+    "rollup_1m": "whole hours",
+    "rollup_1h": "whole hours",
+}
 # A bucket's geometric midpoint, which is within 0.55% of every duration in it (OpenTelemetry's exponential histogram at
 # scale 6); the bucket of durations of zero, -32768, reads as 0 by the same formula.
 _MIDPOINT = Fragment("toUInt64(round(exp2((bucket + 0.5) / 64)))")
@@ -115,20 +121,26 @@ def choose(
     )
 
 
-async def notes(engine: Engine, source: Source, from_ns: int) -> tuple[str, ...]:
-    """What must be said of an answer from `source` that begins at `from_ns`: whether its beginning has expired."""
-    if source != "raw":
+async def notes(engine: Engine, source: Source, from_ns: int, to_ns: int) -> tuple[str, ...]:
+    """What must be said of an answer from `source` over this window: that some of what it is read from has expired."""
+    read = _oldest_read_ns(source, from_ns, to_ns)
+    if read is None:
         return ()
     (kept,) = await engine.rows(statement("kept.sql"))
-    spans_ns, rollups_ns = kept["spans_ns"], kept["rollups_ns"]
-    # The rollup's first hour begins before its first span, so the spans begin within the hour unless some are gone.
-    if rollups_ns is None or (spans_ns is not None and spans_ns < rollups_ns + HOUR_SECONDS * SECOND_NS):
+    first, hours = kept["spans_ns" if source == "raw" else "minutes_ns"], kept["hours_ns"]
+    what = "spans" if source == "raw" else "minutes"
+    # The first hour begins before the first span, which so begins within that hour unless some are gone.
+    if hours is None or (first is not None and (first < hours + _HOUR_NS or read >= first)):
         return ()
-    if spans_ns is None:
-        return ("the spans have expired: only the rollups, without attributes and exact durations, are kept",)
-    if from_ns >= spans_ns:
-        return ()
-    return (f"spans from before {iso_time(spans_ns)} have expired: only the rollups reach further back",)
+    until = f" from before {iso_time(first)}" if first is not None else ""
+    return (f"{what}{until} have expired: only {_COARSER[source]} reach further back",)
+
+
+def _oldest_read_ns(source: Source, from_ns: int, to_ns: int) -> int | None:
+    """The oldest span or minute that an answer over the window is made of; None when it is made of whole hours."""
+    if source != "rollup_1h" or from_ns % _HOUR_NS:
+        return from_ns
+    return to_ns // _HOUR_NS * _HOUR_NS if to_ns % _HOUR_NS else None
 
 
 async def since_first(engine: Engine, window: Window) -> Window:
@@ -136,7 +148,7 @@ async def since_first(engine: Engine, window: Window) -> Window:
     if window.from_ns:
         return window
     (kept,) = await engine.rows(statement("kept.sql"))
-    first = kept["rollups_ns"] or window.to_ns - 1
+    first = kept["hours_ns"] or window.to_ns - 1
     return Window(min(first, window.to_ns - 1), window.to_ns)
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from urllib.parse import urlencode
 
 import grpc
 import pytest
 from fastapi import FastAPI
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import request
 from query_house import MINUTE, MONDAY_10H, PATIENCE_SECONDS, get
 
@@ -13,12 +15,13 @@ from spanhouse_backend.errors import StoreUnavailable
 from spanhouse_backend.query import query_grpc
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import document_model, query_router
+from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.query.times import iso_time
 from spanhouse_backend.query.wire import STORE_FAILED, document, functions_from_proto, trace_from_proto
-from spanhouse_proto.query_pb2 import AskRequest, FunctionsRequest, TraceRequest
+from spanhouse_proto.query_pb2 import AskRequest, DeleteRequest, FunctionsRequest, TraceRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
 WINDOW = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T10:01:30Z"}
@@ -34,7 +37,16 @@ def query(house):
 @pytest.fixture(scope="module")
 def stored(house):
     """Three functions of the service `faces`; gives one of their traces."""
-    messages = [request("faces", range(1000, 1000 + 100 * n, 7), name=f"f{n}", start_ns=MONDAY_10H) for n in (1, 2, 3)]
+    messages = [
+        request(
+            "faces",
+            range(1000, 1000 + 100 * n, 7),
+            name=f"f{n}",
+            start_ns=MONDAY_10H,
+            attributes={"n": AnyValue(int_value=n)},
+        )
+        for n in (1, 2, 3)
+    ]
     house.insert(*messages)
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
@@ -165,6 +177,37 @@ def test_rest_refuses_a_misspelt_parameter_rather_than_answer_another_question(h
     assert response.json()["error"]["parameter"] == "servcie"
 
 
+EVERY = [
+    ("services", {}),
+    ("functions", {"filter": "attr.none or status!=error"}),
+    ("percentiles", {"group": "kind", "levels": "p50"}),
+    ("series", {"step": "1m", "timezone": "Asia/Kolkata"}),
+    ("heatmap", {"scale": "3"}),
+    ("histogram", {"exact": "true"}),
+    ("slowest", {"limit": "2"}),
+    ("errors", {}),
+    ("attributes", {}),
+    ("attribute_impact", {"slower_than": "p50"}),
+    ("spans", {"limit": "2", "order": "oldest"}),
+]
+
+
+def test_every_question_is_tried_below():
+    assert {name for name, _ in EVERY} | {"trace"} == {question.name for question in QUESTIONS}
+
+
+@pytest.mark.parametrize(("question", "parameters"), EVERY)
+def test_every_question_is_the_same_over_grpc_and_rest_and_as_described(house, query, stored, question, parameters):
+    """Asked twice, it is also the same answer, to the last digit."""
+    texts = {"service": "faces", **WINDOW, **parameters}
+    document = asked(query, question, **texts)
+    path = f"/api/v1/{question}?{urlencode(texts)}"
+    assert house.get(path).json() == document == house.get(path).json()
+    assert document["rows"] or question == "errors"
+    (model,) = (document_model(known) for known in QUESTIONS if known.name == question)
+    model.model_validate_json(house.get(path).content, strict=True)
+
+
 class BrokenStore:
     """Fails as an engine does, which the real one cannot be made to do on demand."""
 
@@ -172,7 +215,7 @@ class BrokenStore:
         raise StoreUnavailable("answering a query: the disk is on fire")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/functions", f"/api/v1/trace/{'e' * 32}"])
+@pytest.mark.parametrize("path", [*(f"/api/v1/{name}" for name, _ in EVERY), f"/api/v1/trace/{'e' * 32}"])
 def test_rest_says_when_the_store_fails(path):
     app = FastAPI()
     app.include_router(query_router(Reader(BrokenStore())))
@@ -191,6 +234,8 @@ def test_grpc_says_when_the_store_fails():
             for call in (
                 QueryStub(channel).Functions(FunctionsRequest(), timeout=PATIENCE_SECONDS),
                 QueryStub(channel).Trace(TraceRequest(trace_id="e" * 32), timeout=PATIENCE_SECONDS),
+                QueryStub(channel).Ask(AskRequest(question="series"), timeout=PATIENCE_SECONDS),
+                QueryStub(channel).Delete(DeleteRequest(since="0"), timeout=PATIENCE_SECONDS),
             ):
                 assert await call.code() is grpc.StatusCode.UNAVAILABLE
                 assert await call.details() == "answering a query: the disk is on fire"

@@ -54,7 +54,7 @@ class Attributes(Question[Answer[AttributeRow]], name="attributes", row=Attribut
             accuracy="exact",
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
-            notes=await notes(engine, "raw", self.window.from_ns),
+            notes=await notes(engine, "raw", *self.window),
             rows=tuple(
                 AttributeRow(
                     name=attribute_name(values.pop("map"), values.pop("key")),
@@ -138,7 +138,7 @@ class AttributeImpact(Question[ImpactAnswer], name="attribute_impact", row=Impac
             accuracy="exact",
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
-            notes=await notes(engine, "raw", self.window.from_ns),
+            notes=await notes(engine, "raw", *self.window),
             **threshold,
             rows=tuple(
                 ImpactRow(name=attribute_name(values.pop("map"), values.pop("key")), **values)

@@ -53,6 +53,6 @@ class Errors(Question[Answer[ErrorRow]], name="errors", row=ErrorRow):
             accuracy="exact",
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
-            notes=await notes(engine, "raw", self.window.from_ns),
+            notes=await notes(engine, "raw", *self.window),
             rows=await engine.ask(ErrorRow, asked),
         )

@@ -107,6 +107,6 @@ class Functions(Question[Answer[FunctionRow]], name="functions", row=FunctionRow
             accuracy=chosen.accuracy,
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=await engine.ask(FunctionRow, asked),
         )

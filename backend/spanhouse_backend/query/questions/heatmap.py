@@ -45,7 +45,7 @@ class Heatmap(Question[Answer[HeatmapRow]], name="heatmap", row=HeatmapRow):
             accuracy="exact",
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=tuple(
                 HeatmapRow(
                     cell["step"] * SECOND_NS, *bounds_ns(cell["band"], self.scale), cell["calls"], cell["errors"]

@@ -49,6 +49,6 @@ class Histogram(Question[Answer[HistogramRow]], name="histogram", row=HistogramR
             accuracy="exact",
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=tuple(rows),
         )

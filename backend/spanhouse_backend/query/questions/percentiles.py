@@ -72,7 +72,7 @@ class Percentiles(Question[Answer[PercentilesRow]], name="percentiles", row=Perc
             accuracy=chosen.accuracy,
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=tuple(
                 PercentilesRow(group=dict(zip(self.group, values.pop("keys"), strict=False)), **values)
                 for values in found

@@ -60,6 +60,6 @@ class Series(Question[Answer[SeriesRow]], name="series", row=SeriesRow):
             accuracy=chosen.accuracy,
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=tuple(rows),
         )

@@ -39,6 +39,6 @@ class Services(Question[Answer[ServiceRow]], name="services", row=ServiceRow):
             accuracy="exact",
             from_ns=chosen.from_ns,
             to_ns=chosen.to_ns,
-            notes=await notes(engine, chosen.source, chosen.from_ns),
+            notes=await notes(engine, chosen.source, chosen.from_ns, chosen.to_ns),
             rows=await engine.ask(ServiceRow, statement("services.sql", {"limit": self.limit}, calls=chosen.calls)),
         )

@@ -157,7 +157,7 @@ class Spans(Question[SpansAnswer], name="spans", row=RecordedSpan, answer_type=S
             accuracy="exact",
             from_ns=window.from_ns,
             to_ns=window.to_ns,
-            notes=await notes(engine, "raw", window.from_ns),
+            notes=await notes(engine, "raw", *window),
             next=str(following),
             rows=kept,
         )
@@ -178,7 +178,7 @@ class Slowest(Question[Answer[RecordedSpan]], name="slowest", row=RecordedSpan):
             accuracy="exact",
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
-            notes=await notes(engine, "raw", self.window.from_ns),
+            notes=await notes(engine, "raw", *self.window),
             rows=await _spans(engine, self, self.window, _BY_DURATION, self.limit, _EVERY),
         )
 
