@@ -75,9 +75,10 @@ def test_the_statement_of_spans():
     chosen = choose(FIVE_HOURS, parse_filter("attr.a=b"), groups=(field("group", "attr.c"),))
     assert sql_of(chosen.calls) == (
         "SELECT ServiceName, SpanName, SpanKind, StatusCode, Timestamp AS Time, Duration AS Bucket, "
-        "toUInt64(1) AS Calls, Duration AS DurationSum, TraceId, SpanAttributes[{group_0:String}] AS Group0 FROM otel_traces "
-        "WHERE Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) "
-        "AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64}) AND (mapContains(SpanAttributes, {filter_0:String}) AND SpanAttributes[{filter_0:String}] = {filter_1:String})"
+        "toUInt64(1) AS Calls, Duration AS DurationSum, TraceId, SpanAttributes[{group_0:String}] AS Group0 "
+        "FROM otel_traces WHERE Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) "
+        "AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64}) AND (mapContains(SpanAttributes, {filter_0:String}) "
+        "AND SpanAttributes[{filter_0:String}] = {filter_1:String})"
     )
     assert chosen.calls.parameters == {
         "from_ns": FIVE_HOURS.from_ns,

@@ -1,0 +1,113 @@
+"""Any question that makes sense is answered, whatever it is combined of; a filter says the same of every source."""
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from otlp_requests import request
+from query_house import HOUR, MONDAY_10H
+
+from spanhouse_backend.query.query_http import document_model
+from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.questions.functions import SORTS, Functions
+from spanhouse_backend.query.questions.spans import Spans
+
+SERVICE = "anything"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(
+    lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+)
+NAMES = st.sampled_from(["f0", "f1", "f2"]) | TEXTS
+TERMS = st.one_of(
+    st.builds("name{}{}".format, st.sampled_from(["=", "!=", "^="]), NAMES),
+    st.builds("name in ({}, {})".format, NAMES, NAMES),
+    st.builds("kind{}{}".format, st.sampled_from(["=", "!="]), st.sampled_from(["server", "INTERNAL"])),
+    st.builds("status in ({})".format, st.sampled_from(["ok", "error, unset"])),
+    st.builds(
+        "duration{}{}".format,
+        st.sampled_from([">", ">=", "<", "<=", "=", "!="]),
+        st.sampled_from(["1us", "1500", "2ms", "1.5s", "0"]),
+    ),
+    st.builds("attr.{}{}{}".format, st.sampled_from("nm"), st.sampled_from(["=", "!=", "^="]), TEXTS),
+    st.builds("attr.n{}{}".format, st.sampled_from([">", "<="]), st.integers(-9, 9)),
+    st.sampled_from(["attr.n", "event", "error.type", "scope", "parent_id", "message", 'name~"f[01]"', "event!~x"]),
+)
+FILTERS = st.recursive(
+    TERMS,
+    lambda inner: st.one_of(
+        st.builds("({} {})".format, inner, inner),
+        st.builds("({} or {})".format, inner, inner),
+        st.builds("not {}".format, inner),
+    ),
+    max_leaves=6,
+)
+VALUES = {
+    "since": st.sampled_from(["2026-01-05T09:30Z", "2026-01-05T10:00Z+2h", "0", "1767607200000", "52w"]),
+    "service": st.sampled_from([SERVICE, "nobody"]),
+    "name": st.sampled_from(["f0", "nothing"]),
+    "filter": FILTERS,
+    "exact": st.sampled_from(["true", "false"]),
+    "limit": st.integers(1, 20).map(str),
+    "sort": st.sampled_from(SORTS),
+    "group": st.lists(
+        st.sampled_from(["service", "name", "kind", "status", "scope", "error.type", "attr.n", 'resource."a b"']),
+        min_size=1,
+        max_size=4,
+    ).map(",".join)
+    | st.just("none"),
+    "levels": st.lists(st.sampled_from(["p0", "p50", "0.9", "p99.99", "1"]), min_size=1).map(",".join),
+    "step": st.sampled_from(["1w", "1d", "2d", "6h", "1h"]),
+    "timezone": st.sampled_from(["UTC", "Asia/Kathmandu", "America/Havana"]),
+    "scale": st.integers(0, 6).map(str),
+    "order": st.sampled_from(["newest", "oldest"]),
+    "slower_than": st.sampled_from(["p0", "p50", "p100", "1us", "10s"]),
+}
+# Questions by steps have to be asked of a window that is not longer than its steps allow.
+SHORT = {"since": st.sampled_from(["2026-01-05T09:30Z+2h", "2026-01-05T10:00Z+1d"])}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stored(house):
+    """Thirty spans of three functions within two hours."""
+    house.insert(
+        *(
+            request(
+                SERVICE,
+                [1000 * number],
+                name=f"f{number % 3}",
+                start_ns=MONDAY_10H + number * HOUR // 15,
+                attributes={"n": AnyValue(int_value=number % 5)} if number % 2 else {},
+                seed=number,
+            )
+            for number in range(30)
+        )
+    )
+
+
+@pytest.mark.parametrize("question", [question for question in QUESTIONS if question.name != "trace"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_parameters_that_make_sense_are_answered_as_described(house, question, data):
+    names = [parameter.name for parameter in question.parameters() if parameter.name in VALUES]
+    by_steps = "step" in names
+    texts = {
+        name: data.draw(SHORT[name] if by_steps and name in SHORT else VALUES[name], label=name)
+        for name in names
+        if data.draw(st.booleans(), label=f"{name}?") or (by_steps and name in SHORT)
+    }
+    response = house.get(f"/api/v1/{question.name}?{urlencode(texts)}")
+    assert response.status_code == 200, response.text
+    document_model(question).model_validate_json(response.content, strict=True)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=FILTERS)
+def test_a_filter_and_its_negative_share_the_spans_between_them(house, text):
+    """And the table of functions counts the spans that are found one by one."""
+    window = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T13:00Z", "service": SERVICE}
+    found = house.ask(Spans, filter=text, **window).rows
+    others = house.ask(Spans, filter=f"not ({text})", **window).rows
+    assert len(found) + len(others) == 30
+    assert not {row.span_id for row in found} & {row.span_id for row in others}
+    assert sum(row.calls for row in house.ask(Functions, filter=text, **window).rows) == len(found)
