@@ -102,7 +102,7 @@ class SlowerThan(NamedTuple):
 
 def _slower_than(given: Given) -> SlowerThan:
     text = given[SLOWER_THAN]
-    if level := parse_level(text):
+    if (level := parse_level(text)) is not None:
         return SlowerThan(None, level)
     try:
         return SlowerThan(parse_length("slower_than", text), 0.0)

@@ -131,7 +131,7 @@ class Compare(Question[CompareAnswer], name="compare", row=CompareRow, answer_ty
             from_ns=after.window.from_ns,
             to_ns=after.window.to_ns,
             notes=(
-                *await notes(engine, before.source, before.window.from_ns),
+                *await notes(engine, before.source, *before.window),
                 *_left_out("baseline", before, after),
                 *_left_out("candidate", after, before),
             ),
