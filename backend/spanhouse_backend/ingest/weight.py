@@ -26,7 +26,8 @@ INNER_FIELD_BYTES = 50
 """What any field within a span is put down for when spans are walked: time, mostly, a microsecond each."""
 # The tags of those messages. Text has these bytes too (J, Z, j, "), and so have lengths.
 _NESTED_TAGS = (0x4A, 0x5A, 0x6A, 0x1A, 0x22, 0x0A)
-_ONE_BYTE = 0x80
+# A length below this is one byte; else each byte has seven bits of it.
+_ONE_BYTE, _PAYLOAD = 0x80, 0x7F
 # A tag may be written in more bytes than it needs; it then begins with this bit set.
 _OTHER_BYTES = bytes(byte for byte in range(256) if byte & ~_ONE_BYTE not in _NESTED_TAGS)
 
@@ -96,12 +97,15 @@ class Weight:
         data = self._data
         spans = scope = 0
         most = (self._max_bytes - self.total_bytes) // SPAN_BYTES
+        walk_spans = self._walk_spans
         while position < end - 1 and spans <= most:
             # This runs for every span that is taken in: what nearly all of them are like goes without a call.
-            if data[position] == _SPANS and not self._walk_spans:
+            if data[position] == _SPANS and not walk_spans:
                 length = data[position + 1]
                 if length < _ONE_BYTE:
                     position += 2 + length
+                elif position + 2 < end and (high := data[position + 2]) < _ONE_BYTE:
+                    position += 3 + (high << 7 | length & _PAYLOAD)
                 else:
                     length, position = read_varint(data, position + 1)
                     position += length
