@@ -6,9 +6,15 @@ import click
 
 from spanhouse_backend import COMMANDS_GROUP
 from spanhouse_backend.cli.compare import compare
+from spanhouse_backend.cli.completion import completion
+from spanhouse_backend.cli.heatmap import heatmap
+from spanhouse_backend.cli.histogram import histogram
+from spanhouse_backend.cli.percentiles import percentiles
 from spanhouse_backend.cli.retention import retention
 from spanhouse_backend.cli.schema import schema
+from spanhouse_backend.cli.series import series
 from spanhouse_backend.cli.serve import serve
+from spanhouse_backend.cli.services import services
 from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
@@ -46,14 +52,21 @@ def _from_elsewhere(entry_point: EntryPoint) -> click.Command:
     )
 
 
-for command in (
+_COMMANDS = (
     serve,
     token,
+    services,
     top,
-    trace,
+    percentiles,
+    series,
+    heatmap,
+    histogram,
     compare,
+    trace,
     retention,
     schema,
-    *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP)),
-):
+    completion,
+)
+
+for command in (*_COMMANDS, *map(_from_elsewhere, entry_points(group=COMMANDS_GROUP))):
     cli.add_command(command)

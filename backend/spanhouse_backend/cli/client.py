@@ -24,7 +24,7 @@ from spanhouse_backend.cli.channel import (
     read_identity,
 )
 from spanhouse_backend.errors import InvalidQuestion, SettingsError, SpanhouseError, StoreHeld
-from spanhouse_backend.query.wire import STORE_FAILED
+from spanhouse_backend.query.wire import COLUMN, PARAMETER, STORE_FAILED
 from spanhouse_backend.settings import read_settings
 from spanhouse_proto.admin_pb2_grpc import AdminStub
 from spanhouse_proto.query_pb2_grpc import QueryStub
@@ -49,6 +49,8 @@ class Where(NamedTuple):
     server: str | None
     data: str | None
     identity: Identity = Identity()
+    # Whether it has been said already that a directory is read.
+    said: bool = False
 
 
 def where_options(command: Command) -> Command:
@@ -95,23 +97,35 @@ def where_options(command: Command) -> Command:
 
 def usage_error(error: InvalidQuestion) -> click.UsageError:
     """The usage error, exit code 2, for a parameter that was written as an option."""
-    return click.BadParameter(error.pointed, param_hint=f"--{error.parameter}")
+    return click.BadParameter(error.pointed, param_hint=f"--{error.parameter.replace('_', '-')}")
+
+
+class RefusedError(click.ClickException):
+    """The server found something wrong with what was asked that only it can find: in which parameter, and where."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, parameter: str, column: int) -> None:
+        super().__init__(problem)
+        self.parameter = parameter
+        self.column = column
 
 
 def ask(where: Where, question: Callable[[QueryStub], Answer]) -> Answer:
-    """Lets `question` make one call and returns its answer.
+    """Lets `question` make its calls and returns its answer.
 
     Raises click.ClickException, exit code 1, with what went wrong and what to do about it.
     """
-    return _ask(where, lambda channel: question(QueryStub(channel)))
+    return call(where, lambda channel: question(QueryStub(channel)))
 
 
 def ask_admin(where: Where, question: Callable[[AdminStub], Answer]) -> Answer:
     """The same for what an administrator asks."""
-    return _ask(where, lambda channel: question(AdminStub(channel)))
+    return call(where, lambda channel: question(AdminStub(channel)))
 
 
-def _ask(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
+def call(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
+    """The same for calls of any service of the server."""
     if where.server:
         return _ask_server(where.server, where.identity, question)
     if where.data is None:
@@ -141,7 +155,8 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
             f"no server answers at {DEFAULT_SERVER}, and nothing is kept in {settings.data}: capture something first, "
             "start a server with `spanhouse serve`, or name another with --server or --data"
         )
-    click.echo(f"No server is asked: reading {settings.data}", err=True)
+    if not where.said:
+        click.echo(f"No server is asked: reading {settings.data}", err=True)
     # Loading the engine takes longer than asking a server does.
     from spanhouse_backend.logs import configure_logs  # noqa: PLC0415
     from spanhouse_backend.server import ask_once  # noqa: PLC0415
@@ -181,6 +196,9 @@ def _explain(server: str, call: Any) -> click.ClickException:
         f"that holds yours with --token-file, or set {TOKEN_VARIABLE} ({details})",
         grpc.StatusCode.PERMISSION_DENIED: f"the server at {server} refuses: {details}",
     }
+    named = dict(call.trailing_metadata() or ())
+    if code is grpc.StatusCode.INVALID_ARGUMENT and COLUMN in named:
+        return RefusedError(str(details), str(named[PARAMETER]), int(named[COLUMN]))
     otherwise = f"the server at {server} cannot answer: {details} ({code.name})"
     return click.ClickException(problems.get(code, otherwise))
 

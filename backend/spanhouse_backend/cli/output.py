@@ -1,13 +1,14 @@
 """How answers are shown: tables for people, JSON and CSV for programs, and the words for durations and counts.
 
-Colours appear on terminals only, and piped tables keep their full width.
+Colours appear on terminals only, and piped tables keep their full width. JSON and CSV are written row by row, so that
+an answer of any length takes no more memory than a row and can be cut short by whoever reads it.
 """
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ format_option = click.option(
 _UNLIMITED_COLUMNS = 10_000
 # Below this a value keeps a unit: 999.5 would round to 1000.
 _NEXT_UNIT = 999.5
+_UTF = "utf"
 
 
 def console() -> Console:
@@ -35,9 +37,29 @@ def console() -> Console:
     return Console(highlight=False, width=_UNLIMITED_COLUMNS)
 
 
-def write_json(document: dict[str, Any]) -> None:
+def drawing_width(out: Console) -> int:
+    """How wide something may be that is drawn to whatever width there is: 80 columns where there is no terminal."""
+    return min(out.width, 80) if out.width == _UNLIMITED_COLUMNS else out.width
+
+
+def ascii_only(out: Console) -> bool:
+    """Whether standard output's encoding has no more than ASCII for sure."""
+    return not out.encoding.startswith(_UTF)
+
+
+def write_json(document: Mapping[str, Any]) -> None:
     """The document on standard output."""
     click.echo(json.dumps(document, indent=2))
+
+
+def write_json_rows(head: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+    """A document of `head` and then its rows, each on a line of its own as soon as it is there."""
+    click.echo(json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "rows": [', nl=False)
+    before = ""
+    for row in rows:
+        click.echo(f"{before}\n    {json.dumps(row)}", nl=False)
+        before = ","
+    click.echo("\n  ]\n}")
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -55,6 +77,20 @@ def duration(nanoseconds: float) -> str:
             return f"{nanoseconds / size:.3g}{unit}"
     seconds = nanoseconds / 1_000_000_000
     return f"{seconds:.3g}s" if seconds < _NEXT_UNIT else f"{seconds:,.0f}s"
+
+
+def step_length(nanoseconds: int) -> str:
+    """A round length of time in its own unit: 10s, 5m, 1h, 7d."""
+    seconds = nanoseconds // 1_000_000_000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def count(number: int, one: str, several: str = "") -> str:
+    """The number and what it counts: "1 span", "2,000 spans"."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def printable(text: str) -> str:

@@ -1,24 +1,20 @@
 """`spanhouse trace`: the spans of one trace as a tree, each with its place in time."""
 
-import json
-from dataclasses import fields
+from collections.abc import Sequence
 
 import click
-from rich.bar import Bar
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from spanhouse_backend.cli.client import TIMEOUT_SECONDS, Where, ask, where_options
-from spanhouse_backend.cli.output import console, duration, format_option, printable, write_csv, write_json
+from spanhouse_backend.cli.asking import Answered, Row, columns_of, dim, question_command
+from spanhouse_backend.cli.drawing import span_bar
+from spanhouse_backend.cli.output import ascii_only, count, drawing_width, duration, printable
 from spanhouse_backend.cli.span_tree import longest, tree_order
-from spanhouse_backend.errors import InvalidQuestion
-from spanhouse_backend.query.questions.trace import SpanRow, TraceAnswer, parse_trace_id
-from spanhouse_backend.query.times import iso_time
-from spanhouse_backend.query.wire import document, trace_from_proto
-from spanhouse_proto.query_pb2 import TraceRequest
+from spanhouse_backend.cli.tables import Column, print_table
+from spanhouse_backend.query.questions.trace import Trace
 
 _MAX_BAR_WIDTH = 30
-_FIELDS = [field.name for field in fields(SpanRow)]
+_LEAST_NAME_WIDTH = 24
 
 _EXAMPLES = """\b
 Examples:
@@ -28,8 +24,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
-@click.argument("trace_id")
+@question_command(Trace, examples=_EXAMPLES, positional="trace_id", noun="spans")
 @click.option(
     "--limit",
     metavar="SPANS",
@@ -38,78 +33,63 @@ Examples:
     show_default=True,
     help="The table shows this many of the longest spans, and those they are in. JSON and CSV hold every span.",
 )
-@format_option
-@where_options
-def trace(trace_id: str, limit: int, form: str, where: Where) -> None:
-    """Show the trace with this id: its spans as a tree, with their waterfall."""
-    try:
-        request = TraceRequest(trace_id=parse_trace_id(trace_id))
-    except InvalidQuestion as error:
-        raise click.BadParameter(error.problem, param_hint="TRACE_ID") from error
-    answer = trace_from_proto(ask(where, lambda query: query.Trace(request, timeout=TIMEOUT_SECONDS)))
-    if form == "json":
-        write_json(document(answer))
-    elif form == "csv":
-        write_csv(_FIELDS, map(_csv_row, answer.rows))
-    else:
-        _print_tree(answer, limit)
+def trace(answer: Answered, out: Console, limit: int) -> None:
+    """Show the trace with this id: its spans as a tree, with their waterfall.
 
-
-def _csv_row(row: SpanRow) -> list[object]:
-    values = {name: getattr(row, name) for name in _FIELDS}
-    return list((values | {"attributes": json.dumps(row.attributes)}).values())
-
-
-def _print_tree(answer: TraceAnswer, limit: int) -> None:
-    out = console()
-    shown = longest(answer.rows, limit)
+    `self` is the time in which none of a span's children ran. The critical path is what the end of the trace waited
+    for: to make the trace shorter, make a part of it shorter.
+    """
+    rows = answer.rows
+    shown = longest(rows, limit)
     took = duration(answer.to_ns - answer.from_ns)
-    spans = "1 span" if len(answer.rows) == 1 else f"{len(answer.rows):,} spans"
-    services = ", ".join(sorted({printable(row.service) for row in answer.rows}))
-    out.print(f"{spans} in {took} from {iso_time(answer.from_ns)} ({services})", style="dim", markup=False)
-    out.print(_tree(answer, shown, bar_width=min(_MAX_BAR_WIDTH, out.width // 4)))
-    if len(shown) < len(answer.rows):
-        hidden = len(answer.rows) - len(shown)
-        those = "1 shorter span is" if hidden == 1 else f"{hidden:,} shorter spans are"
-        out.print(f"{those} not shown: see more with --limit.", style="dim", markup=False)
-    if answer.truncated:
-        out.print(f"These are the first {len(answer.rows):,} spans: the trace has more.", style="dim", markup=False)
+    services = ", ".join(sorted({printable(row["service"]) for row in rows}))
+    dim(out, f"{count(len(rows), 'span')} in {took} from {answer.head['from']} ({services})")
+    print_table(out, _columns(answer, shown, out))
+    if len(shown) < len(rows):
+        hidden = count(len(rows) - len(shown), "shorter span is", "shorter spans are")
+        dim(out, f"{hidden} not shown: see more with --limit.")
+    if answer.head["truncated"]:
+        dim(out, f"These are the first {len(rows):,} spans: the trace has more.")
 
 
-def _tree(answer: TraceAnswer, shown: list[SpanRow], bar_width: int) -> Table:
+def _columns(answer: Answered, shown: Sequence[Row], out: Console) -> list[Column]:
     """One line a span. What is the same for all of them, one service and no errors, takes no column."""
-    services = len({row.service for row in answer.rows}) > 1
-    errors = any(row.status == "Error" for row in shown)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("span", style="cyan")
-    if services:
-        table.add_column("service")
-    table.add_column("", width=bar_width)
-    table.add_column("start", justify="right", no_wrap=True)
-    table.add_column("duration", justify="right", no_wrap=True)
-    if errors:
-        table.add_column("status", style="red")
-    for branches, row in tree_order(shown):
-        cells: list[Text | Bar] = [_line(branches + printable(row.name))]
-        if services:
-            cells.append(_line(printable(row.service)))
-        cells.append(_bar(row, answer, bar_width))
-        cells.append(Text(f"+{duration(row.start_unix_ns - answer.from_ns)}"))
-        cells.append(Text(duration(row.duration_ns)))
-        if errors and row.status == "Error":
-            cells.append(_line(printable(f"Error: {row.status_message}" if row.status_message else "Error")))
-        table.add_row(*cells)
-    return table
+    plain = ascii_only(out)
+    lines = list(tree_order(shown, in_ascii=plain))
+    rows = [row for _, row in lines]
+    width = min(_MAX_BAR_WIDTH, drawing_width(out) // 4)
+    services = columns_of(rows, "service")
+    columns = [
+        Column(
+            "span",
+            [branches + printable(row["name"]) for branches, row in lines],
+            style="cyan",
+            words=True,
+            one_line=True,
+            least=_LEAST_NAME_WIDTH,
+        ),
+        Column("", [_bar(row, answer, width, in_ascii=plain) for row in rows], words=True, one_line=True),
+        Column("start", [f"+{duration(row['start_unix_ns'] - answer.from_ns)}" for row in rows], 3),
+        Column("duration", list(map(duration, columns_of(rows, "duration_ns")))),
+        Column("self", list(map(duration, columns_of(rows, "self_ns"))), 1),
+        Column("critical", [duration(ns) if ns else "" for ns in columns_of(rows, "critical_ns")], 2, "magenta"),
+    ]
+    if len(set(services)) > 1:
+        columns.insert(1, Column("service", list(map(printable, services)), 4, words=True, one_line=True))
+    if "Error" in columns_of(rows, "status"):
+        columns.append(Column("status", list(map(_status, rows)), style="red", words=True, one_line=True, least=10))
+    return columns
 
 
-def _line(text: str) -> Text:
-    """Cut rather than folded when the terminal is narrow: a tree needs one line a span."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
+def _status(row: Row) -> str:
+    if row["status"] != "Error":
+        return ""
+    return printable(f"Error: {row['status_message']}" if row["status_message"] else "Error")
 
 
-def _bar(row: SpanRow, answer: TraceAnswer, width: int) -> Bar:
-    """The span's place in the trace; the shortest still shows as half a character."""
+def _bar(row: Row, answer: Answered, width: int, *, in_ascii: bool) -> Text:
+    """The span's place in the trace; those on the critical path stand out."""
     whole = max(1, answer.to_ns - answer.from_ns)
-    shortest = whole / width / 2
-    begin = min(row.start_unix_ns - answer.from_ns, whole - shortest)
-    return Bar(whole, begin, max(begin + shortest, begin + row.duration_ns), width=width)
+    begin = row["start_unix_ns"] - answer.from_ns
+    drawn = span_bar(begin / whole, (begin + row["duration_ns"]) / whole, width, in_ascii=in_ascii)
+    return Text(f"{drawn:{width}}", "magenta" if row["critical_ns"] else "blue")

@@ -19,7 +19,7 @@ from spanhouse_backend.query.questions.delete import Delete
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import STORE_FAILED, document, functions_to_proto, trace_to_proto
+from spanhouse_backend.query.wire import COLUMN, PARAMETER, STORE_FAILED, document, functions_to_proto, trace_to_proto
 from spanhouse_proto import query_pb2, query_pb2_grpc
 
 QUERY_SERVICE = query_pb2.DESCRIPTOR.services_by_name["Query"].full_name
@@ -96,5 +96,6 @@ def _text(value: object) -> str:
 
 async def _abort(context: _Context, error: InvalidQuestion | StoreError) -> NoReturn:
     if isinstance(error, InvalidQuestion):
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        where = () if error.column is None else ((PARAMETER, error.parameter), (COLUMN, str(error.column)))
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error), where)
     await context.abort(grpc.StatusCode.UNAVAILABLE, str(error), (STORE_FAILED,))

@@ -15,6 +15,8 @@ from spanhouse_proto.query_pb2 import Function, FunctionsResponse, Span, TraceRe
 
 # Trailing metadata of a call that failed because the store did, and not because no server answered.
 STORE_FAILED = ("spanhouse-failed", "store")
+# Trailing metadata of a call that was refused for what stands at one place of one parameter.
+PARAMETER, COLUMN = "spanhouse-parameter", "spanhouse-column"
 
 
 def document(answer: Answer[Any]) -> dict[str, Any]:

@@ -1,11 +1,8 @@
 """`spanhouse top` and `spanhouse trace` against a real server, and what they say when there is none."""
 
-import asyncio
 import csv
 import io
 import json
-import os
-import pty
 import socket
 import subprocess
 import sys
@@ -20,16 +17,13 @@ from harness import clean_environment
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otlp_requests import request
 from query_house import MONDAY_10H
+from terminal import COMMAND, on_a_terminal
 
 from spanhouse_backend.__main__ import BACKEND_PACKAGES
 from spanhouse_backend.cli import cli
-from spanhouse_backend.query.query_grpc import add_query_service
-from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.store.store import Rows
 
 HOSTILE = "[red]x[/red]\x1b[2J"
 WINDOW = ("--since", "2026-01-05T10:00Z", "--until", "2026-01-05T11:00Z")
-COMMAND = [sys.executable, "-m", "spanhouse_backend"]
 
 
 def run(*arguments, **environment):
@@ -53,7 +47,7 @@ def test_top_prints_a_table_with_durations_for_people(house, stored):
     shown = run("top", "--server", house.grpc, "--service", "shell", *WINDOW)
     assert shown.exit_code == 0, shown.output
     title, header, first, second = shown.stdout.splitlines()
-    assert title == "From 2026-01-05T10:00:00Z until 2026-01-05T11:00:00Z, by total_ns"
+    assert title == "From 2026-01-05T10:00:00Z until 2026-01-05T11:00:00Z, by total_ns, percentiles within 0.55%"
     assert " ".join(header.split()) == "service function calls errors mean p50 p90 p95 p99 p99.9 max total p99/p50"
     assert first.split() == ["shell", "checkout", "3", *["2.5ms"] * 7, "7.5ms", "1.0"]
     assert second.split() == ["shell", "[red]x[/red]\\x1b[2J", "1", "1", *["1.5us"] * 8, "1.0"]
@@ -99,23 +93,8 @@ def test_an_empty_answer_is_a_hint_and_no_error(house, stored, arguments, hint):
     assert (shown.exit_code, shown.stdout, shown.stderr) == (0, f"{hint}\n", "")
 
 
-def test_a_server_without_spans_says_how_to_send_some():
-    class EmptyStore:
-        """Answers as one does that nothing was ever sent to; the shared one is not empty."""
-
-        async def fetch(self, sql, parameters):
-            return Rows((), [])
-
-    async def serve():
-        server = grpc.aio.server()
-        add_query_service(server, Reader(EmptyStore()))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        shown = await asyncio.to_thread(run, "top", "--server", f"127.0.0.1:{port}")
-        await server.stop(None)
-        return shown
-
-    shown = asyncio.run(serve())
+def test_a_server_without_spans_says_how_to_send_some(server):
+    shown = run("top", "--server", server.grpc)
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert shown.stdout.startswith("No calls are stored yet. Decorate a function with @spanhouse.capture")
 
@@ -133,10 +112,10 @@ def test_trace_draws_the_tree(house, stored):
     assert shown.exit_code == 0, shown.output
     title, header, parent, child = shown.stdout.splitlines()
     assert title == "2 spans in 2.5ms from 2026-01-05T10:00:00Z (shell)"
-    assert header.split() == ["span", "start", "duration", "status"]
-    assert parent.split() == ["checkout", "█" * 30, "+0ns", "2.5ms"]
+    assert header.split() == ["span", "start", "duration", "self", "critical", "status"]
+    assert parent.split() == ["checkout", "█" * 20, "+0ns", "2.5ms", "2.5ms", "2.5ms"]
     assert child.startswith("└─ [red]x[/red]\\x1b[2J")
-    assert child.split()[-4:] == ["+1ms", "1.5us", "Error:", "no\\nluck"]
+    assert child.split()[-6:] == ["+1ms", "1.5us", "1.5us", "1.5us", "Error:", "no\\nluck"]
 
 
 def test_trace_shows_the_longest_spans_and_counts_the_others(house, stored):
@@ -212,26 +191,6 @@ def test_a_server_that_is_not_spanhouse_is_told_apart():
     server.stop(None).wait()
     assert shown.exit_code == 1
     assert f"what answers at 127.0.0.1:{port} is not spanhouse" in shown.stderr
-
-
-def on_a_terminal(arguments, columns):
-    """What a command writes to a terminal of this width."""
-    leader, follower = pty.openpty()
-    environment = clean_environment(COLUMNS=str(columns), TERM="xterm")
-    with subprocess.Popen([*COMMAND, *arguments], stdout=follower, env=environment) as process:
-        os.close(follower)
-        written = b""
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:  # Linux's way to say that the other end is closed
-                break
-            if not part:
-                break
-            written += part
-    os.close(leader)
-    assert process.returncode == 0
-    return written.decode()
 
 
 def test_colours_are_for_terminals_only(house, stored):

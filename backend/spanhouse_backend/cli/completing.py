@@ -1,0 +1,43 @@
+"""What a shell offers after TAB: the names of services and functions, from a server that answers at once.
+
+Whoever presses TAB waits, so a server that is slow, away, or wants a token that is not there means that nothing is
+offered, and nothing is said.
+"""
+
+import json
+from contextlib import suppress
+
+import click
+import grpc
+from click.shell_completion import CompletionItem
+
+from spanhouse_backend.cli.channel import Server, open_channel, read_identity
+from spanhouse_backend.cli.client import DEFAULT_SERVER
+from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.query.parameters import MAX_LIMIT
+from spanhouse_proto.query_pb2 import AskRequest
+from spanhouse_proto.query_pb2_grpc import QueryStub
+
+PATIENCE_SECONDS = 0.2
+# Which question has the values of a parameter, by the names that options and arguments have; and in which column.
+_SOURCES = {"service": ("services", "service"), "name": ("functions", "name"), "bare_name": ("functions", "name")}
+
+
+def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the value of this parameter may be that begins like this."""
+    question, column = _SOURCES.get(parameter.name or "", ("", ""))
+    if not question:
+        return []
+    texts = {"limit": str(MAX_LIMIT)}
+    if column == "name" and (service := context.params.get("service")):
+        texts["service"] = service
+    found: set[str] = set()
+    with suppress(grpc.RpcError, SettingsError, ValueError):
+        server = Server.parse(context.params.get("server") or DEFAULT_SERVER, "--server")
+        identity = read_identity(
+            *(context.params.get(name) for name in ("token_file", "ca", "client_cert", "client_key"))
+        )
+        with open_channel(server, identity) as channel:
+            answer = QueryStub(channel).Ask(AskRequest(question=question, parameters=texts), timeout=PATIENCE_SECONDS)
+            found = {row[column] for message in answer for row in json.loads(message.rows or "[]")}
+    return [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete) and name.isprintable()]
