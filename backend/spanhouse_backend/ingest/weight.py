@@ -8,7 +8,7 @@ docs/limits.md has the measurements behind the figures.
 """
 
 from spanhouse_backend.errors import TooLarge
-from spanhouse_backend.ingest.wire import read_field, read_varint
+from spanhouse_backend.ingest.wire import read_field
 
 SPAN_BYTES = 1400
 """What a span takes besides its resource, its scope and what is in it."""
@@ -97,20 +97,12 @@ class Weight:
         data = self._data
         spans = scope = 0
         most = (self._max_bytes - self.total_bytes) // SPAN_BYTES
-        walk_spans = self._walk_spans
-        while position < end - 1 and spans <= most:
-            # This runs for every span that is taken in: what nearly all of them are like goes without a call.
-            if data[position] == _SPANS and not walk_spans:
-                length = data[position + 1]
-                if length < _ONE_BYTE:
-                    position += 2 + length
-                elif position + 2 < end and (high := data[position + 2]) < _ONE_BYTE:
-                    position += 3 + (high << 7 | length & _PAYLOAD)
-                else:
-                    length, position = read_varint(data, position + 1)
-                    position += length
-                spans += 1
-                continue
+        while position < end and spans <= most:
+            if not self._walk_spans:
+                passed, position = _pass_spans(data, position, end, most)
+                spans += passed
+                if position >= end:
+                    break
             tag, value, position = read_field(data, position, end)
             if tag != _SPANS:
                 self.add(FIELD_BYTES)
@@ -124,8 +116,8 @@ class Weight:
             self.add(spans * SPAN_BYTES)
         self.spans += spans
         if position != end:
-            # It ends behind the scope's end, or one byte before: this says what is wrong with that.
-            read_field(data, min(position, end), end)
+            # A span ends behind the scope's end: no field fits there, and this says so.
+            read_field(data, end, end)
         return spans, scope
 
     def _walk(self, position: int, end: int, kind: _Kind) -> None:
@@ -136,3 +128,22 @@ class Weight:
             inner = kind.inner.get(tag)
             if inner is not None:
                 self._walk(value, position, inner)
+
+
+def _pass_spans(data: bytes, position: int, end: int, most: int) -> tuple[int, int]:
+    """How many spans follow each other at `position`, up to `most` and one, and where the next thing begins.
+
+    This runs for every span that is taken in: lengths of one and two bytes, which nearly all have, go without a call,
+    and anything else is left to who called.
+    """
+    spans = 0
+    while position < end - 2 and data[position] == _SPANS and spans <= most:
+        low, high = data[position + 1], data[position + 2]
+        if low < _ONE_BYTE:
+            position += 2 + low
+        elif high < _ONE_BYTE:
+            position += 3 + (high << 7 | low & _PAYLOAD)
+        else:
+            break
+        spans += 1
+    return spans, position
