@@ -89,16 +89,16 @@ class QueryHouse:
         (row,) = self.functions(now_ns=now_ns, **parameters).rows
         return row
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """One GET through the whole HTTP application."""
-        return self.run(get(self.app, path))
+        return self.run(get(self.app, path, headers=headers))
 
     def delete(self, path: str) -> httpx.Response:
         """One DELETE through the whole HTTP application."""
         return self.run(get(self.app, path, method="DELETE"))
 
 
-async def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:
+async def get(app: FastAPI, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> httpx.Response:
     """One request to an application that is not listening."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://house") as client:
-        return await client.request(method, path)
+        return await client.request(method, path, headers=headers)

@@ -2,9 +2,10 @@
 
 Routes, parameters and the schemas of answers are made from the questions' own descriptions. Parameters are read where
 gRPC's are, so that both refuse the same things in the same words; a refusal is
-{"error": {"parameter": .., "message": ..}}, with the `column` for what is wrong inside a filter.
+{"error": {"parameter": .., "message": ..}}, with the `column` for what is wrong inside a filter. Answers carry an ETag.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import fields
@@ -15,11 +16,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, create_model
 
 from spanhouse_backend.errors import InvalidQuestion, StoreError
-from spanhouse_backend.query.answers import Accuracy, Source
+from spanhouse_backend.query.answers import Accuracy, Answer, Source
+from spanhouse_backend.query.parameters import choice
 from spanhouse_backend.query.question import Parameter, Question
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import document
+from spanhouse_backend.query.wire import csv_text, document
 
 
 class Problem(BaseModel):
@@ -72,16 +74,21 @@ def query_router(reader: Reader) -> APIRouter:
     )
     for question in (*QUESTIONS, *ADMIN_QUESTIONS):
         path = _PATHS.get(question.name, f"/{question.name}")
-        missing: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "Nothing of it is stored."}}
+        responses: dict[int | str, dict[str, Any]] = {
+            200: {"content": {"text/csv": {}}},
+            304: {"description": "What has the tag of If-None-Match is still the answer."},
+        }
+        if question.missing is not Question.missing:
+            responses[404] = {"model": Failure, "description": "Nothing of it is stored."}
         router.add_api_route(
             path,
             _endpoint(reader, question),
             response_model=document_model(question),
-            responses=missing if question.missing is not Question.missing else {},
+            responses=responses if question in QUESTIONS else {},
             methods=[_METHODS.get(question.name, "GET")],
             name=question.name,
             description=question.help(),
-            openapi_extra={"parameters": [_described(path, parameter) for parameter in question.parameters()]},
+            openapi_extra={"parameters": [_described(path, known) for known in _parameters(question)]},
         )
     return router
 
@@ -89,7 +96,10 @@ def query_router(reader: Reader) -> APIRouter:
 def _endpoint(reader: Reader, asked: type[Question[Any]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def answer(request: Request) -> Response:
         try:
-            question = asked.read(_texts(request), time.time_ns())
+            texts = _texts(request)
+            form = texts.pop(_FORMAT.name, "") if asked in QUESTIONS else ""
+            write = _FORMATS[choice(_FORMAT.name, form or _FORMAT.default, tuple(_FORMATS))]
+            question = asked.read(texts, time.time_ns())
             found = await reader.ask(question)
         except InvalidQuestion as error:
             return _failure(400, str(error), error.parameter, error.column)
@@ -97,7 +107,7 @@ def _endpoint(reader: Reader, asked: type[Question[Any]]) -> Callable[[Request],
             return _failure(503, str(error))
         if not found.rows and (missing := question.missing()):
             return _failure(404, missing, next(iter(request.path_params), None))
-        return JSONResponse(document(found))
+        return _tagged(request, write(asked, found))
 
     return answer
 
@@ -109,6 +119,41 @@ def _texts(request: Request) -> dict[str, str]:
             raise InvalidQuestion(name[:100], "is given more than once")
         texts[name] = text
     return texts
+
+
+def _parameters(question: type[Question[Any]]) -> tuple[Parameter, ...]:
+    return (*question.parameters(), _FORMAT) if question in QUESTIONS else question.parameters()
+
+
+def _json(_: type[Question[Any]], answer: Answer[Any]) -> Response:
+    return JSONResponse(document(answer))
+
+
+def _csv(asked: type[Question[Any]], answer: Answer[Any]) -> Response:
+    return Response(csv_text(asked.row, answer), media_type="text/csv; charset=utf-8")
+
+
+def _tagged(request: Request, response: Response) -> Response:
+    """The response with a tag of its content, or 304 for who has that: a dashboard asks again and again.
+
+    RFC 9110, 8.8.3 and 13.1.2. To be asked for each time, because what the answer is made of goes on changing.
+    """
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = {part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")}
+    if request.method == "GET" and known & {tag, "*"}:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return response
+
+
+_FORMAT = Parameter(
+    "format",
+    "JSON, or the rows alone as CSV, in which maps and lists are JSON.",
+    "json",
+    {"type": "string", "enum": ["json", "csv"]},
+)
+_FORMATS: dict[str, Callable[[type[Question[Any]], Answer[Any]], Response]] = {"json": _json, "csv": _csv}
 
 
 def _failure(status: int, message: str, parameter: str | None = None, column: int | None = None) -> JSONResponse:

@@ -45,7 +45,13 @@ def test_what_the_window_and_the_filter_describe_is_deleted_and_counted(house):
 
 
 @pytest.mark.parametrize(
-    ("query", "parameter"), [("", "since"), ("?since=1h&filter=colour=red", "filter"), ("?since=1h&limit=3", "limit")]
+    ("query", "parameter"),
+    [
+        ("", "since"),
+        ("?since=1h&filter=colour=red", "filter"),
+        ("?since=1h&limit=3", "limit"),
+        ("?since=1h&format=csv", "format"),
+    ],
 )
 def test_nothing_is_deleted_unless_all_of_it_makes_sense(house, query, parameter):
     response = house.delete(f"/api/v1/admin/spans{query}")

@@ -1,7 +1,10 @@
 """gRPC and REST give the same answers and the same refusals."""
 
 import asyncio
+import csv
+import io
 import json
+from dataclasses import fields
 from urllib.parse import urlencode
 
 import grpc
@@ -208,6 +211,42 @@ def test_every_question_is_the_same_over_grpc_and_rest_and_as_described(house, q
     assert house.get(path).json() == document == house.get(path).json()
     assert document["rows"] or question in {"errors", "compare"}
     document_model(kind).model_validate_json(house.get(path).content, strict=True)
+
+
+@pytest.mark.parametrize(("question", "parameters"), EVERY)
+def test_every_question_is_there_as_csv(house, stored, question, parameters):
+    texts = {**({} if "baseline" in parameters else WINDOW), "service": "faces", **parameters}
+    rows = house.get(f"/api/v1/{question}?{urlencode(texts)}").json()["rows"]
+    response = house.get(f"/api/v1/{question}?{urlencode(texts)}&format=csv")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    header, *lines = csv.reader(io.StringIO(response.text))
+    (row,) = (known.row for known in QUESTIONS if known.name == question)
+    assert header == [field.name for field in fields(row)]
+    assert len(lines) == len(rows)
+    for line, expected in zip(lines, rows, strict=True):
+        for text, value in zip(line, expected.values(), strict=True):
+            if isinstance(value, dict | list):
+                assert json.loads(text) == value
+            else:
+                assert text == ("" if value is None else str(value))
+
+
+def test_there_is_no_other_format(house):
+    response = house.get("/api/v1/functions?format=xml")
+    assert response.status_code == 400
+    assert response.json()["error"]["parameter"] == "format"
+
+
+def test_an_answer_that_is_known_is_not_sent_again(house, stored):
+    path = f"/api/v1/functions?{urlencode(WINDOW)}&service=faces"
+    first = house.get(path)
+    tag = first.headers["etag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        again = house.get(path, {"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert house.get(path, {"If-None-Match": '"other"'}).content == first.content
+    assert house.get(f"{path}&limit=1").headers["etag"] != tag
+    assert first.headers["cache-control"] == "private, no-cache"
 
 
 class BrokenStore:
