@@ -24,10 +24,12 @@ from spanhouse_backend.query.questions.functions import FunctionRow, Functions
 from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.retention import DEFAULT_RETENTION, FOREVER
+from spanhouse_backend.store.queries import Queries, QueryLimits
 from spanhouse_backend.store.store import Store
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 60
+QUERY_LIMITS = QueryLimits(seconds=30, memory_bytes=1 << 30, threads=1)
 # 2026-01-05T10:00:00Z, in the past for ever: what "now" is in tests that fix their times.
 MONDAY_10H = 1_767_607_200_000_000_000
 MINUTE = 60_000_000_000
@@ -44,15 +46,17 @@ class QueryHouse:
 
     def __enter__(self) -> Self:
         self.store = Store.open(self._directory, retention=dict.fromkeys(DEFAULT_RETENTION, FOREVER))
-        self.reader = Reader(self.store)
-        self.app = FastAPI()
-        self.app.include_router(query_router(self.reader))
         self._thread.start()
+        self.queries = self.run(Queries.open(self.store.dsn, QUERY_LIMITS))
+        self.reader = Reader(self.queries)
+        self.app = FastAPI()
+        self.app.include_router(query_router(self.reader, self.queries))
         self.run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.run(self._server.stop(None))
+        self.run(self.queries.close())
         self.run(self.store.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_SECONDS)

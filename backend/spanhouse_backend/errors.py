@@ -9,6 +9,9 @@ SpanhouseError
 │   ├── BadPattern       the engine cannot read a regular expression: the asker's fault
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
+├── QuestionTooSlow      a question that was not answered in the time it had
+├── QuestionTooLarge     a question that needs more memory than one may have
+├── ClientGone           whoever asked does not wait for the answer any more
 ├── StatementFailed      a statement that a user wrote, which the engine refused or a limit stopped
 ├── TooLarge             a request that will never be taken in as it is: more than may be stored at once
 └── InvalidQuestion      a query parameter that makes no sense, by name
@@ -61,7 +64,7 @@ class StoreUnavailable(StoreError):
 
 
 class Overloaded(SpanhouseError):
-    """More is waiting to be stored than may wait. `retry_seconds` is when there may be room."""
+    """More is waiting to be stored, or to be answered, than may wait. `retry_seconds` is when there may be room."""
 
     def __init__(self, message: str, retry_seconds: float = 1.0) -> None:
         super().__init__(message)
@@ -70,6 +73,30 @@ class Overloaded(SpanhouseError):
 
 class TooLarge(SpanhouseError):
     """A request that will never be taken in as it is, however often it is sent."""
+
+
+class QuestionTooSlow(SpanhouseError):
+    """A question that was not answered in the `seconds` it had."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the question was not answered within {seconds:g} s and was stopped: ask for a shorter window, without "
+            "exact, or give it more time (--query-timeout is the server's limit)"
+        )
+
+
+class QuestionTooLarge(SpanhouseError):
+    """A question that needs more memory than one may have."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        super().__init__(
+            f"the question needs more than the {memory_bytes} bytes of memory that one may have: ask for a shorter "
+            "window, fewer groups or fewer rows (--query-max-memory-bytes is the server's limit)"
+        )
+
+
+class ClientGone(SpanhouseError):
+    """Whoever asked does not wait for the answer any more."""
 
 
 class StatementFailed(SpanhouseError):

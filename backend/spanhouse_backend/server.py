@@ -49,6 +49,7 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
+from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
 from spanhouse_backend.store.sandbox import Sandbox
 from spanhouse_backend.store.store import Store
@@ -67,6 +68,7 @@ class House(NamedTuple):
 
     store: Store
     intake: Intake
+    queries: Queries
     reader: Reader
     sql: SqlReader
     spool: SpoolReader | None
@@ -106,15 +108,25 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         readiness = Readiness(store, committer)
         metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)
         metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
-        sandbox = await Sandbox.open(store.dsn, _sandbox_limits(settings))
-        try:
-            reader, sql = Reader(store), SqlReader(sandbox)
-            yield House(store, intake, reader, sql, spool, metrics, readiness, health.HealthServicer())
-        finally:
-            await sandbox.close()
+        async with contextlib.AsyncExitStack() as asking:
+            queries = await Queries.open(store.dsn, _query_limits(settings), metrics)
+            asking.push_async_callback(queries.close)
+            sandbox = await Sandbox.open(store.dsn, _sandbox_limits(settings))
+            asking.push_async_callback(sandbox.close)
+            reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
+            yield House(store, intake, queries, reader, sql, spool, metrics, readiness, health.HealthServicer())
         await committer.drain()
     finally:
         await store.close()
+
+
+def _query_limits(settings: Settings) -> QueryLimits:
+    return QueryLimits(
+        seconds=settings.query_timeout_seconds,
+        memory_bytes=settings.query_max_memory_bytes,
+        # Half of the cores for all of them together: spans go on being stored while questions run.
+        threads=max(1, (os.cpu_count() or 1) // (2 * STATEMENTS_AT_ONCE)),
+    )
 
 
 def _sandbox_limits(settings: Settings) -> SandboxLimits:
@@ -227,7 +239,7 @@ def _start_http(
     listener: socket.socket, settings: Settings, house: House, access: Access
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
-    app.include_router(query_router(house.reader))
+    app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
     app.include_router(admin_router(Administrator(house.store)))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)

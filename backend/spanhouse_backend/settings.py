@@ -75,6 +75,8 @@ class Settings:
     max_span_age_seconds: int
     max_span_ahead_seconds: int
     linger_seconds: float
+    query_timeout_seconds: int
+    query_max_memory_bytes: int
     sql_timeout_seconds: int
     sql_max_rows: int
     sql_max_bytes: int
@@ -241,6 +243,20 @@ SERVE_SETTINGS = (
         "Refuse spans that start further in the future than this (0 takes any).",
     ),
     Setting(
+        "query-timeout",
+        "SPANHOUSE_QUERY_TIMEOUT",
+        "30s",
+        "AGE",
+        "Stop a question (functions, series, ..) that takes longer than this (10s, 2m), waiting included.",
+    ),
+    Setting(
+        "query-max-memory-bytes",
+        "SPANHOUSE_QUERY_MAX_MEMORY_BYTES",
+        str(1024 * MIB),
+        "BYTES",
+        "Stop a question that needs more memory than this.",
+    ),
+    Setting(
         "sql-timeout",
         "SPANHOUSE_SQL_TIMEOUT",
         "30s",
@@ -402,6 +418,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
         linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,
+        query_timeout_seconds=_seconds(texts["query-timeout"], "--query-timeout"),
+        query_max_memory_bytes=_positive(texts["query-max-memory-bytes"], "--query-max-memory-bytes"),
         sql_timeout_seconds=_seconds(texts["sql-timeout"], "--sql-timeout"),
         sql_max_rows=_positive(texts["sql-max-rows"], "--sql-max-rows", "rows"),
         sql_max_bytes=_positive(texts["sql-max-bytes"], "--sql-max-bytes"),
@@ -411,8 +429,9 @@ def read_settings(values: dict[str, str]) -> Settings:
         retention=_retention(texts["retention"]),
         fsync=_choice(texts["fsync"], "--fsync", ("on", "off")) == "on",
     )
-    if settings.sql_timeout_seconds == 0:  # to the engine it would mean no limit
-        raise SettingsError("--sql-timeout: 0 is not a time in which a statement can be answered; write 30s or 2m")
+    for name, seconds in (("query", settings.query_timeout_seconds), ("sql", settings.sql_timeout_seconds)):
+        if seconds == 0:  # to the engine it would mean no limit
+            raise SettingsError(f"--{name}-timeout: 0 is not a time in which anything can be answered; write 30s or 2m")
     if settings.max_waiting_bytes < settings.max_request_bytes:
         raise SettingsError(
             f"--max-waiting-bytes: {settings.max_waiting_bytes} is less than --max-request-bytes "

@@ -14,7 +14,7 @@ from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.otlp_status import Encoding, Refused
-from spanhouse_backend.query.query_http import Failure, Problem
+from spanhouse_backend.query.failures import Failure, Problem
 
 UNAUTHENTICATED, FORBIDDEN = 401, 403
 _BEARER = 'Bearer realm="spanhouse"'

@@ -15,7 +15,7 @@ from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.admin.answers import RetentionAnswer, StoredTable
 from spanhouse_backend.admin.wire import retention_document
 from spanhouse_backend.errors import InvalidQuestion, StoreError
-from spanhouse_backend.query.query_http import Failure, Problem
+from spanhouse_backend.query.failures import Failure, failure, failure_of
 from spanhouse_backend.retention import DEFAULT_RETENTION, age_text, parse_age
 
 
@@ -62,9 +62,9 @@ def admin_router(administrator: Administrator) -> APIRouter:
         try:
             change = {kind: parse_age(kind, age) for kind, age in request.query_params.items()}
         except InvalidQuestion as error:
-            return _failure(400, str(error), error.parameter)
+            return failure_of(error)
         if not change:
-            return _failure(400, f"nothing to change: name one of {', '.join(DEFAULT_RETENTION)}")
+            return failure(400, f"nothing to change: name one of {', '.join(DEFAULT_RETENTION)}")
         return await _answer(administrator.set_retention(change))
 
     return router
@@ -74,8 +74,4 @@ async def _answer(asked: Coroutine[Any, Any, RetentionAnswer]) -> JSONResponse:
     try:
         return JSONResponse(retention_document(await asked))
     except StoreError as error:
-        return _failure(503, str(error))
-
-
-def _failure(status: int, message: str, parameter: str | None = None) -> JSONResponse:
-    return JSONResponse(Failure(error=Problem(parameter=parameter, message=message)).model_dump(), status)
+        return failure_of(error)

@@ -1,7 +1,8 @@
 """The gRPC face of the reader: spanhouse.v1.Query.
 
 What was asked wrongly is INVALID_ARGUMENT, what is not stored NOT_FOUND. When the store fails the status is
-UNAVAILABLE, as it is when no server answers at all; the trailing metadata tells the two apart.
+UNAVAILABLE, as it is when no server answers at all; the trailing metadata tells the two apart. A call that is
+cancelled, or whose own deadline passes, stops its question.
 """
 
 import json
@@ -11,8 +12,16 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
-from spanhouse_backend.errors import InvalidQuestion, StoreError
+from spanhouse_backend.errors import (
+    InvalidQuestion,
+    Overloaded,
+    QuestionTooLarge,
+    QuestionTooSlow,
+    SpanhouseError,
+)
+from spanhouse_backend.query.failures import RETRY_SECONDS
 from spanhouse_backend.query.question import AnswerT, Question
 from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.questions.delete import Delete
@@ -78,7 +87,7 @@ class _Query(query_pb2_grpc.QueryServicer):
         try:
             question = asked.read(texts, time.time_ns())
             answer = await self._reader.ask(question)
-        except (InvalidQuestion, StoreError) as error:
+        except SpanhouseError as error:
             await _abort(context, error)
         if not answer.rows and (missing := question.missing()):
             await context.abort(grpc.StatusCode.NOT_FOUND, missing)
@@ -94,8 +103,25 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-async def _abort(context: _Context, error: InvalidQuestion | StoreError) -> NoReturn:
+# Each as google.rpc.Code describes it; FAILED_PRECONDITION is what it makes no sense to send again.
+_CODES: dict[type[SpanhouseError], grpc.StatusCode] = {
+    QuestionTooLarge: grpc.StatusCode.FAILED_PRECONDITION,
+    QuestionTooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+async def _abort(context: _Context, error: SpanhouseError) -> NoReturn:
     if isinstance(error, InvalidQuestion):
         where = () if error.column is None else ((PARAMETER, error.parameter), (COLUMN, str(error.column)))
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error), where)
+    if isinstance(error, Overloaded):
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.seconds = RETRY_SECONDS
+        status = status_pb2.Status(code=code.value[0], message=str(error))
+        status.details.add().Pack(retry)
+        # The trailer that gRPC keeps for google.rpc.Status.
+        await context.abort(code, str(error), (("grpc-status-details-bin", status.SerializeToString()),))
+    if type(error) in _CODES:
+        await context.abort(_CODES[type(error)], str(error))
     await context.abort(grpc.StatusCode.UNAVAILABLE, str(error), (STORE_FAILED,))

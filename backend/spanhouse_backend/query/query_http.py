@@ -1,47 +1,63 @@
 """The REST face of the reader: GET /api/v1/<question>, described by OpenAPI.
 
 Routes, parameters and the schemas of answers are made from the questions' own descriptions. Parameters are read where
-gRPC's are, so that both refuse the same things in the same words; a refusal is
-{"error": {"parameter": .., "message": ..}}, with the `column` for what is wrong inside a filter. Answers carry an ETag.
+gRPC's are, so that both refuse the same things in the same words. Two parameters are this face's own: `format` (or the
+header Accept) and `timeout`. A client that goes away stops its question.
 """
 
-import hashlib
+import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import fields
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, create_model
 
-from spanhouse_backend.errors import InvalidQuestion, StoreError
-from spanhouse_backend.query.answers import Accuracy, Answer, Source
-from spanhouse_backend.query.parameters import choice
+from spanhouse_backend.errors import InvalidQuestion, SpanhouseError
+from spanhouse_backend.query.answers import Accuracy, Source
+from spanhouse_backend.query.failures import Failure, failure, failure_of
+from spanhouse_backend.query.formats import ARROW, CSV, FORMATS, JSON, Format, Writes, chosen, to_arrow, to_csv, to_json
+from spanhouse_backend.query.gone import unless_gone
 from spanhouse_backend.query.question import Parameter, Question
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 from spanhouse_backend.query.reader import Reader
-from spanhouse_backend.query.wire import csv_text, document
+from spanhouse_backend.query.representation import represented
+from spanhouse_backend.query.times import SECOND_NS, parse_length
+from spanhouse_backend.query.wire import document
 
-
-class Problem(BaseModel):
-    """What is wrong, with which parameter if with one, and at which column of it if that is known."""
-
-    parameter: str | None
-    message: str
-    column: int | None = None
-
-
-class Failure(BaseModel):
-    """The body of every answer that is not 200."""
-
-    error: Problem
-
-
+FORMAT = Parameter(
+    "format",
+    "What the answer is written in; the header Accept is asked if not given. CSV and Arrow have the rows only.",
+    schema={"type": "string", "enum": [form.name for form in FORMATS]},
+)
+TIMEOUT = Parameter(
+    "timeout", 'Give up after this time ("500ms", "5s"), or after the server\'s own limit if that is shorter.'
+)
+OWN_PARAMETERS = (FORMAT, TIMEOUT)
 _IsoTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 # Questions that have their subject in the path, as REST has it.
 _PATHS = {"trace": "/trace/{trace_id}", "delete": "/admin/spans"}
 _METHODS = {"delete": "DELETE"}
+_HEADERS = {
+    "ETag": "The same for the same answer in the same format: send it as If-None-Match to get 304 instead.",
+    "X-Record-Count": "How many rows there are.",
+    "X-Spanhouse-Answer": "With CSV and Arrow: the JSON document without its rows.",
+}
+_DESCRIBED_HEADERS = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
+_ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer.",
+        "headers": _DESCRIBED_HEADERS,
+        "content": {
+            CSV.media_type: {"schema": {"type": "string"}},
+            ARROW.media_type: {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    304: {"description": "What If-None-Match names is still the answer."},
+}
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "Nothing of it is stored."}}
 
 
 def document_model(question: type[Question[Any]]) -> type[BaseModel]:
@@ -61,55 +77,75 @@ def document_model(question: type[Question[Any]]) -> type[BaseModel]:
     return model
 
 
-def query_router(reader: Reader) -> APIRouter:
-    """The routes of /api/v1, asking `reader`."""
+def query_router(reader: Reader, writer: Writes) -> APIRouter:
+    """The routes of /api/v1, asking `reader`; `writer` writes Arrow."""
     router = APIRouter(
         prefix="/api/v1",
         tags=["query"],
         responses={
-            # Not 400, although it always is: "4XX" also keeps FastAPI from promising its own 422, which never comes.
-            "4XX": {"model": Failure, "description": "A parameter that makes no sense, by name."},
+            # Not 400, although it mostly is: "4XX" also keeps FastAPI from promising its own 422, which never comes.
+            "4XX": {"model": Failure, "description": "A parameter that makes no sense, by name; 429: try again later."},
             503: {"model": Failure, "description": "The store cannot answer now."},
+            504: {"model": Failure, "description": "It was not answered in the time it had, and was stopped."},
         },
     )
     for question in (*QUESTIONS, *ADMIN_QUESTIONS):
         path = _PATHS.get(question.name, f"/{question.name}")
-        responses: dict[int | str, dict[str, Any]] = {
-            200: {"content": {"text/csv": {}}},
-            304: {"description": "What has the tag of If-None-Match is still the answer."},
-        }
-        if question.missing is not Question.missing:
-            responses[404] = {"model": Failure, "description": "Nothing of it is stored."}
+        method = _METHODS.get(question.name, "GET")
+        own = OWN_PARAMETERS if method == "GET" else ()
+        endpoint = _endpoint(reader, writer, question, own)
         router.add_api_route(
             path,
-            _endpoint(reader, question),
+            endpoint,
             response_model=document_model(question),
-            responses=responses if question in QUESTIONS else {},
-            methods=[_METHODS.get(question.name, "GET")],
+            responses=(_ANSWERED if own else {}) | (_MISSING if question.missing is not Question.missing else {}),
+            methods=[method],
             name=question.name,
             description=question.help(),
-            openapi_extra={"parameters": [_described(path, known) for known in _parameters(question)]},
+            openapi_extra={"parameters": [_described(path, parameter) for parameter in (*question.parameters(), *own)]},
         )
+        if method == "GET":
+            router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
 
 
-def _endpoint(reader: Reader, asked: type[Question[Any]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def _endpoint(
+    reader: Reader, writer: Writes, asked: type[Question[Any]], own: tuple[Parameter, ...]
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def answer(request: Request) -> Response:
         try:
             texts = _texts(request)
-            form = texts.pop(_FORMAT.name, "") if asked in QUESTIONS else ""
-            write = _FORMATS[choice(_FORMAT.name, form or _FORMAT.default, tuple(_FORMATS))]
+            given = {parameter.name: texts.pop(parameter.name, "") for parameter in own}
+            form = chosen(given[FORMAT.name], request.headers.get("accept", "")) if given else JSON
+            if form is None:
+                types = ", ".join(form.media_type for form in FORMATS)
+                return failure(406, f"the header Accept takes none of {types}")
+            seconds = _seconds(given.get(TIMEOUT.name, ""))
             question = asked.read(texts, time.time_ns())
-            found = await reader.ask(question)
-        except InvalidQuestion as error:
-            return _failure(400, str(error), error.parameter, error.column)
-        except StoreError as error:
-            return _failure(503, str(error))
-        if not found.rows and (missing := question.missing()):
-            return _failure(404, missing, next(iter(request.path_params), None))
-        return _tagged(request, write(asked, found))
+            found = await unless_gone(request, reader.ask(question, seconds))
+            if not found.rows and (missing := question.missing()):
+                return failure(404, missing, next(iter(request.path_params), None))
+            # Ten thousand rows take a while to write, and others wait for the event loop.
+            body, headers = await _written(form, writer, asked, await asyncio.to_thread(document, found))
+        except SpanhouseError as error:
+            return failure_of(error)
+        return await asyncio.to_thread(represented, request, body, form.content_type, headers)
 
     return answer
+
+
+async def _written(
+    form: Format, writer: Writes, asked: type[Question[Any]], answer: dict[str, Any]
+) -> tuple[bytes, dict[str, str]]:
+    """The body in this format, and the headers that belong to it."""
+    count = {"X-Record-Count": str(len(answer["rows"]))}
+    if form not in (CSV, ARROW):
+        return await asyncio.to_thread(to_json, answer), count
+    rows = answer.pop("rows")
+    headers = count | {"X-Spanhouse-Answer": json.dumps(answer)}  # which escapes what a header may not hold
+    if form is CSV:
+        return await asyncio.to_thread(to_csv, asked.row, rows), headers
+    return await to_arrow(writer, asked.row, rows), headers
 
 
 def _texts(request: Request) -> dict[str, str]:
@@ -121,46 +157,13 @@ def _texts(request: Request) -> dict[str, str]:
     return texts
 
 
-def _parameters(question: type[Question[Any]]) -> tuple[Parameter, ...]:
-    return (*question.parameters(), _FORMAT) if question in QUESTIONS else question.parameters()
-
-
-def _json(_: type[Question[Any]], answer: Answer[Any]) -> Response:
-    return JSONResponse(document(answer))
-
-
-def _csv(asked: type[Question[Any]], answer: Answer[Any]) -> Response:
-    return Response(csv_text(asked.row, answer), media_type="text/csv; charset=utf-8")
-
-
-def _tagged(request: Request, response: Response) -> Response:
-    """The response with a tag of its content, or 304 for who has that: a dashboard asks again and again.
-
-    RFC 9110, 8.8.3 and 13.1.2. To be asked for each time, because what the answer is made of goes on changing.
-    """
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = {part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")}
-    if request.method == "GET" and known & {tag, "*"}:
-        return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return response
-
-
-_FORMAT = Parameter(
-    "format",
-    "JSON, or the rows alone as CSV, in which maps and lists are JSON.",
-    "json",
-    {"type": "string", "enum": ["json", "csv"]},
-)
-_FORMATS: dict[str, Callable[[type[Question[Any]], Answer[Any]], Response]] = {"json": _json, "csv": _csv}
-
-
-def _failure(status: int, message: str, parameter: str | None = None, column: int | None = None) -> JSONResponse:
-    problem = Problem(parameter=parameter, message=message)
-    if column is not None:
-        problem.column = column
-    return JSONResponse(Failure(error=problem).model_dump(exclude_unset=True), status)
+def _seconds(text: str) -> float | None:
+    if not text:
+        return None
+    length_ns = parse_length(TIMEOUT.name, text)
+    if not length_ns:
+        raise InvalidQuestion(TIMEOUT.name, "0 is no time to answer in")
+    return length_ns / SECOND_NS
 
 
 def _described(path: str, parameter: Parameter) -> dict[str, Any]:

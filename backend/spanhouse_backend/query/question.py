@@ -70,6 +70,8 @@ class Question(ABC, Generic[AnswerT]):
     name: ClassVar[str]
     row: ClassVar[type]
     answer_type: ClassVar[type[Answer[Any]]]
+    # Whether it is an order, which is carried out to its end however long that takes.
+    changes: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, name: str, row: type, answer_type: type[Answer[Any]] = Answer) -> None:
         super().__init_subclass__()

@@ -4,17 +4,14 @@ The answer is the engine's own bytes in the format asked for; an error is {"erro
 like the other questions'. A client that goes away stops its statement.
 """
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 
-from spanhouse_backend.errors import InvalidQuestion, Overloaded, SpanhouseError, StatementFailed
-from spanhouse_backend.query.query_http import Failure, Problem
-from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, MEDIA_TYPES, SqlAnswer, SqlReader, known_format
+from spanhouse_backend.errors import InvalidQuestion, SpanhouseError
+from spanhouse_backend.query.failures import Failure, failure_of
+from spanhouse_backend.query.gone import unless_gone
+from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, MEDIA_TYPES, SqlReader, known_format
 
 # Short names of the formats that most people want; ClickHouse's own names are taken too.
 FORMATS = {
@@ -27,8 +24,6 @@ FORMATS = {
     "native": "Native",
 }
 _PARAMETER_PREFIX = "param_"
-_RETRY_SECONDS = 1
-T = TypeVar("T")
 
 Statement = Annotated[str, Query(description="One SELECT, SHOW, DESCRIBE or EXPLAIN of ClickHouse's SQL.")]
 Format = Annotated[
@@ -64,7 +59,7 @@ def sql_router(reader: SqlReader) -> APIRouter:
         try:
             statement = await _statement(request, query)
         except InvalidQuestion as error:
-            return _failure(error)
+            return failure_of(error)
         return await _answer(request, reader, statement, format)
 
     return router
@@ -74,9 +69,9 @@ async def _answer(request: Request, reader: SqlReader, statement: str, form: str
     try:
         parameters = _parameters(request)
         output_format = FORMATS.get(form.lower()) or known_format("format", form)
-        answer = await _unless_gone(request, reader.run(statement, parameters, output_format))
+        answer = await unless_gone(request, reader.run(statement, parameters, output_format))
     except SpanhouseError as error:
-        return _failure(error)
+        return failure_of(error)
     return Response(answer.body, media_type=MEDIA_TYPES[answer.output_format])
 
 
@@ -106,37 +101,3 @@ async def _statement(request: Request, query: str) -> str:
     if statement.strip() and query.strip():
         raise InvalidQuestion("query", "there is a statement in the body too: give one")
     return statement if statement.strip() else query
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, SqlAnswer]) -> SqlAnswer:
-    """What `work` returns; it is cancelled when the client goes away, or when this task is.
-
-    Whichever of the two tasks ends first, the other is cancelled and waited for, so none outlives the request.
-    """
-    answering = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({answering, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise StatementFailed("the client went away")
-        return answering.result()
-    finally:
-        for task in (answering, watching):
-            task.cancel()
-            with suppress(asyncio.CancelledError, SpanhouseError):
-                await task
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _failure(error: SpanhouseError) -> JSONResponse:
-    parameter = error.parameter if isinstance(error, InvalidQuestion) else None
-    body = Failure(error=Problem(parameter=parameter, message=str(error))).model_dump(exclude_unset=True)
-    if isinstance(error, InvalidQuestion | StatementFailed):
-        return JSONResponse(body, 400)
-    if isinstance(error, Overloaded):
-        return JSONResponse(body, 429, {"Retry-After": str(_RETRY_SECONDS)})
-    return JSONResponse(body, 503)

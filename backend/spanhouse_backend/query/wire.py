@@ -3,9 +3,6 @@
 The fields of a row have the same names in the dataclasses, in the messages and in JSON, so rows are copied by name.
 """
 
-import csv
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, cast
@@ -34,18 +31,6 @@ def document(answer: Answer[Any]) -> dict[str, Any]:
 def plain(row: Any) -> dict[str, Any]:
     """A row as JSON's own types."""
     return {field.name: _plain(getattr(row, field.name)) for field in fields(row)}
-
-
-def csv_text(row: type[Any], answer: Answer[Any]) -> str:
-    """The rows as CSV (RFC 4180) below a header; maps and lists are JSON, what is unknown is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(field.name for field in fields(row))
-    for line in answer.rows:
-        writer.writerow(
-            json.dumps(value) if isinstance(value, dict | list) else value for value in plain(line).values()
-        )
-    return out.getvalue()
 
 
 def functions_to_proto(answer: Answer[FunctionRow]) -> FunctionsResponse:

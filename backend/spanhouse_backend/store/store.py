@@ -1,6 +1,6 @@
 """ClickHouse, opened: bytes go in by `insert_traces`, exactly once, and rows come out by `fetch`.
 
-The engine's calls block, so they run on threads of the store's own, a few that insert and a few that read: a
+The engine's calls block, so they run on threads of the store's own, a few that insert and one that reads: a
 handle serves one call at a time, while handles run in parallel and release the GIL. Nothing here knows what a span
 or a percentile is.
 """
@@ -31,7 +31,8 @@ from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
-READERS = 2
+# For what the server asks for itself; questions have handles of their own (store/queries.py).
+READERS = 1
 # Decoding, half of a large insert, is one thread's work: a second insert uses the other core. A third gains nothing.
 INSERTERS = 2
 ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
@@ -189,13 +190,6 @@ class Store:
     async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._fetch, sql, dict(parameters))
-
-    async def change(self, sql: str, parameters: Mapping[str, Any]) -> None:
-        """Runs one DELETE, and waits until it has effect everywhere. Raises StoreUnavailable.
-
-        It takes the place of a query meanwhile, never that of an insert.
-        """
-        await asyncio.get_running_loop().run_in_executor(self._read_threads, self._change, sql, dict(parameters))
 
     async def check(self) -> None:
         """Returns when spans can be stored and queries answered; raises StoreUnavailable with what is in the way."""
@@ -364,16 +358,6 @@ class Store:
             return client
         client.close()
         return fresh
-
-    def _change(self, sql: str, parameters: dict[str, Any]) -> None:
-        client = self._idle_readers.pop()  # as in _insert_group
-        try:
-            client.command(sql, parameters=parameters, settings={"lightweight_deletes_sync": 2})
-        except ClickHouseError as error:
-            self._watcher.engine_failed(error_code(error))
-            raise translate(error, "deleting spans") from error
-        finally:
-            self._idle_readers.append(client)
 
     def _close(self) -> None:
         self._insert_threads.shutdown()

@@ -122,14 +122,14 @@ with QueryHouse(pathlib.Path(sys.argv[1])) as house:
     ask(Functions, since="2026-01-05T10:05Z")
     for table, days in (("otel_traces", ("05", "06")), ("span_durations_1m", ("05",))):
         for day in days:
-            house.run(house.store.change(f"ALTER TABLE {table} DROP PARTITION '2026-01-{day}'", {}))
+            house.run(house.queries.change(f"ALTER TABLE {table} DROP PARTITION '2026-01-{day}'", {}))
     ask(Functions, exact="true")
     ask(Spans, since="2026-01-07")
     ask(Functions, since="2026-01-05T10:00Z", until="2026-01-09T00:00Z")
     ask(Functions, since="2026-01-05T10:05Z", until="2026-01-09T00:00Z")
     ask(Functions, since="2026-01-05T10:05Z+10m")
     ask(Functions, since="2026-01-06T10:05Z")
-    house.run(house.store.change("ALTER TABLE otel_traces DROP PARTITION '2026-01-07'", {}))
+    house.run(house.queries.change("ALTER TABLE otel_traces DROP PARTITION '2026-01-07'", {}))
     ask(Functions, exact="true")
 """
     done = subprocess.run(

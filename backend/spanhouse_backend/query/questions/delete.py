@@ -1,7 +1,7 @@
 """`delete`: an order rather than a question, read from the same parameters; for administrators."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition
@@ -39,6 +39,7 @@ class Delete(Question[DeleteAnswer], name="delete", row=NoRow, answer_type=Delet
     expire by themselves.
     """
 
+    changes: ClassVar[bool] = True
     window: Annotated[Window, Reads(read_window, SINCE, UNTIL)]
     where: Filtered
 

@@ -1,0 +1,63 @@
+"""How the REST API says no: {"error": {"parameter": .., "message": ..}} under the status that fits, in one place.
+
+Statuses are those that google.rpc.Code gives for what gRPC answers (query_grpc.py), so that both faces agree.
+"""
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from spanhouse_backend.errors import (
+    ClientGone,
+    InvalidQuestion,
+    Overloaded,
+    QuestionTooLarge,
+    QuestionTooSlow,
+    SpanhouseError,
+    StatementFailed,
+)
+
+RETRY_SECONDS = 1
+"""When somebody who was refused because too many wait may ask again."""
+_STATUSES: dict[type[SpanhouseError], int] = {
+    InvalidQuestion: 400,
+    StatementFailed: 400,
+    QuestionTooLarge: 400,
+    Overloaded: 429,
+    ClientGone: 499,  # nginx's; nobody reads it but our own metrics
+    QuestionTooSlow: 504,
+}
+_OTHERWISE = 503
+
+
+class Problem(BaseModel):
+    """What is wrong, with which parameter if with one, and at which column of it if that is known."""
+
+    parameter: str | None
+    message: str
+    column: int | None = None
+
+
+class Failure(BaseModel):
+    """The body of every answer that is not 200."""
+
+    error: Problem
+
+
+def failure(status: int, message: str, parameter: str | None = None, column: int | None = None) -> JSONResponse:
+    """A refusal in these words."""
+    problem = Problem(parameter=parameter, message=message)
+    if column is not None:
+        problem.column = column
+    body = Failure(error=problem).model_dump(exclude_unset=True)
+    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+
+
+def failure_of(error: SpanhouseError) -> JSONResponse:
+    """The answer to who asked for what failed so."""
+    status = _STATUSES.get(type(error), _OTHERWISE)
+    if isinstance(error, InvalidQuestion):
+        return failure(status, str(error), error.parameter, error.column)
+    response = failure(status, str(error))
+    if isinstance(error, Overloaded):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
