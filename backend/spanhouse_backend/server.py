@@ -103,7 +103,13 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         committer = GroupCommitter(store, limits, metrics)
         await committer.recover()
         admission = Admission(settings.max_waiting_bytes)
-        intake = Intake(committer.commit, admission, settings.max_request_bytes, settings.max_insert_memory)
+        intake = Intake(
+            committer.commit,
+            admission,
+            settings.max_request_bytes,
+            settings.max_insert_memory,
+            settings.max_json_bytes,
+        )
         spool = SpoolReader(settings.spool, intake, metrics) if settings.spool else None
         readiness = Readiness(store, committer)
         metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)

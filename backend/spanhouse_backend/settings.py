@@ -67,6 +67,7 @@ class Settings:
     tls: TlsFiles | None
     cors_origins: tuple[str, ...]
     max_request_bytes: int
+    max_json_bytes: int
     max_group_bytes: int
     max_waiting_bytes: int
     min_free_bytes: int
@@ -180,6 +181,13 @@ SERVE_SETTINGS = (
         str(64 * MIB),
         "BYTES",
         "Refuse larger requests (after decompression) with RESOURCE_EXHAUSTED or 413.",
+    ),
+    Setting(
+        "max-json-bytes",
+        "SPANHOUSE_MAX_JSON_BYTES",
+        str(16 * MIB),
+        "BYTES",
+        "Refuse larger requests in JSON with 413, and those that would take more than 16 times this memory to read.",
     ),
     Setting(
         "max-group-bytes",
@@ -410,6 +418,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         tls=_tls(texts),
         cors_origins=_origins(texts["cors-origins"]),
         max_request_bytes=_positive(texts["max-request-bytes"], "--max-request-bytes"),
+        max_json_bytes=_positive(texts["max-json-bytes"], "--max-json-bytes"),
         max_group_bytes=_positive(texts["max-group-bytes"], "--max-group-bytes"),
         max_waiting_bytes=_positive(texts["max-waiting-bytes"], "--max-waiting-bytes"),
         min_free_bytes=_bytes(texts["min-free-bytes"], "--min-free-bytes"),

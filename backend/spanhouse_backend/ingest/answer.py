@@ -1,6 +1,6 @@
 """What every door does with a request that it has received, and what OTLP answers when it is taken."""
 
-import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from spanhouse_backend.ingest.admission import Admission, Claim
 from spanhouse_backend.ingest.framing import Framed, frame
+from spanhouse_backend.ingest.heavy_work import HeavyWork
 from spanhouse_backend.store.rejection import Rejection
 
 Commit = Callable[[Framed, Claim], Awaitable[Rejection]]
@@ -32,18 +33,17 @@ class Intake:
     """Of one request, uncompressed."""
     max_insert_memory: int
     """What the engine may take for one request, as framing estimates it."""
-
-    heavy_work: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a large request is worked on by a thread of Python's: one at a time, so that the event loop has the
-    interpreter half of the time at least. Nothing else is waited for while it is held."""
+    max_json_bytes: int
+    """Of one request in JSON, which takes many times its size while it is read."""
+    heavy_work: HeavyWork = field(default_factory=HeavyWork)
 
     async def take(self, request: bytes, claim: Claim) -> Rejection:
         """Stores a request's bytes; returns and raises what `commit` does, and TooLarge."""
         if len(request) <= _INLINE_BYTES:
             framed = frame(request, self.max_insert_memory)
         else:
-            async with self.heavy_work:
-                framed = await asyncio.to_thread(frame, request, self.max_insert_memory)
+            framing = functools.partial(frame, request, self.max_insert_memory)
+            framed = await self.heavy_work.run(claim, len(request), framing)
         return await self.commit(framed, claim)
 
 

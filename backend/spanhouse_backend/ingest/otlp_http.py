@@ -5,6 +5,7 @@ success is a google.rpc.Status in the request's encoding; what may be sent again
 """
 
 import asyncio
+import functools
 import gc
 import logging
 import math
@@ -20,6 +21,7 @@ from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake, trace_response
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.http_body import read_body
+from spanhouse_backend.ingest.json_weight import MEMORY_FACTOR, check_reading
 from spanhouse_backend.ingest.otlp_json import BadField, traces_to_protobuf
 from spanhouse_backend.ingest.otlp_status import BAD_DATA, Encoding, Refused
 
@@ -54,17 +56,19 @@ class _Traces:
         return encoding.response(trace_response(rejection))
 
     async def _protobuf(self, request: Request, encoding: Encoding, claim: Claim) -> bytes:
-        body = await read_body(request, claim, self._intake.max_request_bytes)
+        intake = self._intake
         if encoding is Encoding.PROTOBUF:
-            return body
+            return await read_body(request, claim, intake.max_request_bytes)
+        body = await read_body(request, claim, min(intake.max_json_bytes, intake.max_request_bytes))
         if len(body) <= _INLINE_JSON_BYTES:
             return traces_to_protobuf(body)
         # JSON takes many times its size while it is converted: one large request at a time.
-        async with self._intake.heavy_work:
-            return await asyncio.to_thread(_convert_large, body)
+        convert = functools.partial(_convert_large, body, MEMORY_FACTOR * intake.max_json_bytes)
+        return await intake.heavy_work.run(claim, len(body), convert)
 
 
-def _convert_large(body: bytes) -> bytes:
+def _convert_large(body: bytes, max_memory: int) -> bytes:
+    check_reading(body, max_memory)
     # A parsed document is millions of objects and no cycle: looking for one, again and again while it grows, would take
     # as long as the conversion and stop every thread. One conversion at a time, so nobody else turns it on meanwhile.
     gc.disable()

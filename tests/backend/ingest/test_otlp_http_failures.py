@@ -28,7 +28,9 @@ def posted(error: Exception, media_type: str, content: bytes | AsyncIterator[byt
     async def commit(*_: object) -> None:
         raise error
 
-    intake = Intake(commit, Admission(1 << 20), max_request_bytes=1 << 20, max_insert_memory=1 << 20)
+    intake = Intake(
+        commit, Admission(1 << 20), max_request_bytes=1 << 20, max_insert_memory=1 << 20, max_json_bytes=1 << 20
+    )
     routes = otlp_routes(intake, cors_origins=())
     return asyncio.run(answered(Starlette(routes=routes), media_type, content or body_of(MESSAGE, media_type)))
 

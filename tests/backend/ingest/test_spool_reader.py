@@ -51,7 +51,7 @@ def stored(number):
 
 
 def reader(directory, commits):
-    return SpoolReader(directory, Intake(commits, Admission(1 << 20), LIMIT, NO_LIMIT))
+    return SpoolReader(directory, Intake(commits, Admission(1 << 20), LIMIT, NO_LIMIT, LIMIT))
 
 
 def take_in(directory, commits):
