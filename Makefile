@@ -8,7 +8,7 @@ TEST_JOBS ?= 2
 
 CHAOS_ROUNDS ?= 20
 
-.PHONY: chaos help demo test test-pythons lint format serve bench bench-quick proto constraints clean
+.PHONY: chaos client help demo test test-pythons lint format serve bench bench-quick proto constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -40,6 +40,7 @@ lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up t
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_proto.py --check
 	$(BIN)/python tools/generate_settings_page.py --check
+	$(BIN)/python tools/generate_client.py --check
 
 format: $(READY) ## let ruff format and fix what it can
 	$(BIN)/ruff format .
@@ -53,6 +54,9 @@ bench: $(READY) ## measure every budget against its peers, in one run
 
 bench-quick: $(READY) ## the same in under two minutes, with wider error
 	$(BIN)/python -m benchmarks --quick
+
+client: $(READY) ## write the client's methods and rows again, after changing a question
+	$(BIN)/python tools/generate_client.py
 
 proto: $(READY) ## regenerate the protobuf code
 	$(BIN)/python tools/generate_proto.py

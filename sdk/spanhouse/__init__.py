@@ -1,5 +1,7 @@
 """spanhouse: which of my functions are slow, how often, and since when?"""
 
+from typing import TYPE_CHECKING, Any
+
 from spanhouse.blocks import record, span
 from spanhouse.capture import capture
 from spanhouse.errors import CaptureError, ConfigurationError, SpanhouseError
@@ -9,8 +11,13 @@ from spanhouse.statistics import FunctionStats, all_stats, reset_stats, stats
 from spanhouse.version import __version__
 from spanhouse_exporter.status import ExporterStatus
 
+if TYPE_CHECKING:
+    from spanhouse.query import AsyncClient, Client
+
 __all__ = [
+    "AsyncClient",
     "CaptureError",
+    "Client",
     "ConfigurationError",
     "ExporterStatus",
     "FunctionStats",
@@ -28,3 +35,12 @@ __all__ = [
     "span",
     "stats",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The clients, loaded when they are first named: a service that is captured asks nothing."""
+    if name in ("AsyncClient", "Client"):
+        import spanhouse.query  # noqa: PLC0415
+
+        return getattr(spanhouse.query, name)
+    raise AttributeError(f"module 'spanhouse' has no attribute {name!r}")

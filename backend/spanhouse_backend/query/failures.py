@@ -14,10 +14,11 @@ from spanhouse_backend.errors import (
     QuestionTooSlow,
     SpanhouseError,
     StatementFailed,
+    StoreUnavailable,
 )
 
 RETRY_SECONDS = 1
-"""When somebody who was refused because too many wait may ask again."""
+"""When somebody may ask again who was refused because too many wait, or the store does not answer."""
 _STATUSES: dict[type[SpanhouseError], int] = {
     InvalidQuestion: 400,
     StatementFailed: 400,
@@ -58,6 +59,6 @@ def failure_of(error: SpanhouseError) -> JSONResponse:
     if isinstance(error, InvalidQuestion):
         return failure(status, str(error), error.parameter, error.column)
     response = failure(status, str(error))
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

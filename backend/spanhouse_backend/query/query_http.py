@@ -37,9 +37,9 @@ TIMEOUT = Parameter(
 )
 OWN_PARAMETERS = (FORMAT, TIMEOUT)
 _IsoTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-# Questions that have their subject in the path, as REST has it.
-_PATHS = {"trace": "/trace/{trace_id}", "delete": "/admin/spans"}
-_METHODS = {"delete": "DELETE"}
+# Questions whose path is not their name, and orders, which are not asked with GET.
+PATHS = {"trace": "/trace/{trace_id}", "delete": "/admin/spans"}
+METHODS = {"delete": "DELETE"}
 _HEADERS = {
     "ETag": "The same for the same answer in the same format: send it as If-None-Match to get 304 instead.",
     "X-Record-Count": "How many rows there are.",
@@ -90,8 +90,8 @@ def query_router(reader: Reader, writer: Writes) -> APIRouter:
         },
     )
     for question in (*QUESTIONS, *ADMIN_QUESTIONS):
-        path = _PATHS.get(question.name, f"/{question.name}")
-        method = _METHODS.get(question.name, "GET")
+        path = PATHS.get(question.name, f"/{question.name}")
+        method = METHODS.get(question.name, "GET")
         own = OWN_PARAMETERS if method == "GET" else ()
         endpoint = _endpoint(reader, writer, question, own)
         router.add_api_route(
