@@ -18,6 +18,7 @@ from spanhouse_exporter import status
 from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
 from spanhouse_exporter.notices import Notices
 from spanhouse_exporter.sender import GrpcSender
+from spanhouse_exporter.status import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,10 +46,15 @@ class DirectExport(Generic[Item]):
         self._closed = False
         self._reset()
         _live.add(self)
+        if settings.self_metrics:
+            from spanhouse_exporter import self_metrics  # noqa: PLC0415 - rarely asked for
+
+            self_metrics.observe_exporter(self, settings)
 
     def _reset(self) -> None:
         self._idle = threading.Condition()
         self._running = 0
+        self._in_flight = 0
         self._exported = self._spooled = self._replayed = 0
         self._requests = self._failed_requests = 0
         self._dropped: Counter[str] = Counter()
@@ -64,6 +70,7 @@ class DirectExport(Generic[Item]):
                 self._dropped[status.SHUTDOWN] += len(items)
                 return False
             self._running += 1
+            self._in_flight += len(items)
         replayed = 0
         try:
             delivered = self._send(items, monotonic() + self._settings.timeout_seconds)
@@ -72,6 +79,7 @@ class DirectExport(Generic[Item]):
         finally:
             with self._idle:
                 self._running -= 1
+                self._in_flight -= len(items)
                 self._replayed += replayed
                 self._idle.notify_all()
         return delivered
@@ -103,6 +111,25 @@ class DirectExport(Generic[Item]):
                 spooled=self._spooled,
                 replayed=self._replayed,
             )
+
+    def flow(self) -> Flow:
+        """What has passed through, as of now; nothing is ever queued here."""
+        dropped = self._delivery.with_pushed_out(self._dropped)
+        with self._idle:
+            refused = dropped.pop(status.SHUTDOWN, 0)
+            return Flow(
+                queued=0,
+                capacity=None,
+                processed=0,
+                refused={status.SHUTDOWN: refused} if refused else {},
+                in_flight=self._in_flight,
+                exported=self._exported + self._replayed,
+                failed={reason: count for reason, count in dropped.items() if count},
+            )
+
+    def time_operations(self, observe: Callable[[float, str], None]) -> None:
+        """From now on each request that was settled is reported, as to `Delivery.observe`."""
+        self._delivery.observe = observe
 
     def after_fork(self) -> None:
         """In the child: nothing is running."""

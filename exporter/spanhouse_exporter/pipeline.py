@@ -64,7 +64,7 @@ class Pipeline:
         if settings.self_metrics:
             from spanhouse_exporter import self_metrics  # noqa: PLC0415 - rarely asked for
 
-            self_metrics.observe(self, settings)
+            self_metrics.observe_pipeline(self, settings)
         if settings.flush_on_sigterm:
             process_end.deliver_on_sigterm(_shut_all_down)
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 
 from spanhouse_exporter import status
 from spanhouse_exporter.settings import address_of
+from spanhouse_exporter.signals import LOGS, TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spanhouse_exporter.pipeline import Pipeline
     from spanhouse_exporter.settings import ExporterSettings
+    from spanhouse_exporter.signals import Signal
 
-_PROCESSOR, _EXPORTER = "batching_span_processor", "otlp_grpc_span_exporter"
 _WORDS = {status.SHUTDOWN: "already_shutdown"}
 """Where the conventions have a word of their own for why a span was never handed to the exporter."""
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -29,45 +29,69 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0
 _numbers = itertools.count()
 
 
-def observe(pipeline: Pipeline, settings: ExporterSettings) -> None:
-    """Makes the instruments of one pipeline, from the global meter provider."""
-    alive = weakref.ref(pipeline)
-    number = next(_numbers)
+class Source(Protocol):
+    """What is observed: a pipeline, or an exporter under another processor."""
 
-    def component(kind: str) -> dict[str, Any]:
+    def flow(self) -> status.Flow:
+        """What has passed which point, as of now."""
+
+    def time_operations(self, observe: Callable[[float, str], None]) -> None:
+        """From now on each request that was settled is reported, as to `Delivery.observe`."""
+
+
+class _Component:
+    """One component's instruments, from the global meter provider, for as long as `source` is there."""
+
+    def __init__(self, source: Source, kind: str, number: int, attributes: dict[str, Any]) -> None:
+        self._source = weakref.ref(source)
         # Set apart from the SDK's own, which may be in the same process and count from 0 too.
-        return {"otel.component.type": kind, "otel.component.name": f"{kind}/spanhouse-{number}"}
-
-    processor, exporter = component(_PROCESSOR), component(_EXPORTER) | _server(settings)
+        named = {"otel.component.type": kind, "otel.component.name": f"{kind}/spanhouse-{number}"}
+        self.attributes = named | attributes
+        self.meter = get_meter("spanhouse")
 
     def observing(
-        attributes: dict[str, Any], read: Callable[[status.Flow], Iterator[tuple[int, str]]]
+        self, read: Callable[[status.Flow], Iterator[tuple[int, str]]]
     ) -> list[Callable[[CallbackOptions], Iterator[Observation]]]:
+        """The callbacks of an instrument whose values `read` finds, each with its `error.type` or ''."""
+
         def callback(_options: CallbackOptions) -> Iterator[Observation]:
-            found = alive()
+            found = self._source()
             if found is not None:
                 for value, error in read(found.flow()):
-                    yield Observation(value, attributes | ({"error.type": error} if error else {}))
+                    yield Observation(value, self.attributes | ({"error.type": error} if error else {}))
 
         return [callback]
 
-    meter = get_meter("spanhouse")
-    meter.create_observable_counter(
-        "otel.sdk.processor.span.processed", observing(processor, _processed), "{span}", "Spans that were processed"
+
+def observe_pipeline(source: Source, settings: ExporterSettings) -> None:
+    """Makes the instruments of a pipeline of spans: those of a processor, and of the exporter behind it."""
+    number = next(_numbers)
+    processor = _Component(source, "batching_span_processor", number, {})
+    processor.meter.create_observable_counter(
+        "otel.sdk.processor.span.processed", processor.observing(_processed), "{span}", "Spans that were processed"
     )
-    meter.create_observable_up_down_counter(
-        "otel.sdk.processor.span.queue.size", observing(processor, _queued), "{span}", "Spans that wait"
+    processor.meter.create_observable_up_down_counter(
+        "otel.sdk.processor.span.queue.size", processor.observing(_queued), "{span}", "Spans that wait"
     )
-    meter.create_observable_up_down_counter(
-        "otel.sdk.processor.span.queue.capacity", observing(processor, _capacity), "{span}", "Spans that can wait"
+    processor.meter.create_observable_up_down_counter(
+        "otel.sdk.processor.span.queue.capacity", processor.observing(_capacity), "{span}", "Spans that can wait"
     )
-    meter.create_observable_counter(
-        "otel.sdk.exporter.span.exported", observing(exporter, _exported), "{span}", "Spans whose export has ended"
+    observe_exporter(source, settings, number)
+
+
+def observe_exporter(source: Source, settings: ExporterSettings, number: int | None = None) -> None:
+    """Makes the instruments of an exporter of any signal."""
+    kind, unit = _KINDS[settings.signal]
+    exporter = _Component(
+        source, f"otlp_grpc_{kind}_exporter", next(_numbers) if number is None else number, _server(settings)
     )
-    meter.create_observable_up_down_counter(
-        "otel.sdk.exporter.span.inflight", observing(exporter, _in_flight), "{span}", "Spans on their way"
+    exporter.meter.create_observable_counter(
+        f"otel.sdk.exporter.{kind}.exported", exporter.observing(_exported), unit, "Those whose export has ended"
     )
-    durations = meter.create_histogram(
+    exporter.meter.create_observable_up_down_counter(
+        f"otel.sdk.exporter.{kind}.inflight", exporter.observing(_in_flight), unit, "Those on their way"
+    )
+    durations = exporter.meter.create_histogram(
         "otel.sdk.exporter.operation.duration",
         "s",
         "Requests, from the first attempt to the last answer",
@@ -77,9 +101,13 @@ def observe(pipeline: Pipeline, settings: ExporterSettings) -> None:
     def record(seconds: float, error: str) -> None:
         given: dict[str, Any] = {"error.type": error} if error else {}
         code = "OK" if error in {"", status.REJECTED} else error
-        durations.record(seconds, exporter | given | {"rpc.response.status_code": code})
+        durations.record(seconds, exporter.attributes | given | {"rpc.response.status_code": code})
 
-    pipeline.time_operations(record)
+    source.time_operations(record)
+
+
+_KINDS: dict[Signal, tuple[str, str]] = {TRACES: ("span", "{span}"), LOGS: ("log", "{log_record}")}
+"""What the conventions call what a signal has many of, and its unit."""
 
 
 def _server(settings: ExporterSettings) -> dict[str, Any]:

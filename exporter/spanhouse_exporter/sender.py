@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from spanhouse_exporter.settings import ExporterSettings
 
+# How gRPC refuses, on our side, an answer of more bytes than that.
+_UNREADABLE = "CLIENT: Received message larger than max"
 _MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 _LOOPBACK = ("localhost:", "127.", "[::1]:")
 _THREADS_END_EARLY = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 2)
@@ -203,6 +205,9 @@ def _call_and_wait(call: Any, request: bytes, arguments: dict[str, Any]) -> Answ
 
 
 def _refusal(error: Any) -> Answer:
+    if _UNREADABLE in (error.details() or ""):
+        # The receiver has answered, at a length that no answer has: what was sent is taken, and not sent again.
+        return Answer(OK)
     delays = [retry_delay(value) for key, value in error.trailing_metadata() or () if key == TRAILER]
     return Answer(error.code().name, message=error.details() or "", retry_delay=delays[0] if delays else None)
 

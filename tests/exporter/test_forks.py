@@ -51,11 +51,11 @@ def run(script: str, endpoint: str, tmp_path, **environ: str) -> subprocess.Comp
     return done
 
 
-def count(receiver, tmp_path, name: str, expected: int) -> None:
+def count(receiver, tmp_path, name: str, expected: int, said: str = "") -> None:
     """Exactly so many spans of that name, all different: arrived, or in the spool where a second was not enough."""
     requests = {*receiver.raw, *(entry.request for entry in Spool(tmp_path / "spool", 1 << 30).entries())}
     found = [span for span in spans_in(requests) if span.name.endswith(name)]
-    assert len(found) == expected
+    assert len(found) == expected, said
     assert len({span.span_id for span in found}) == expected
 
 
@@ -77,9 +77,9 @@ def test_multiprocessing(tmp_path, method):
             assert child.exitcode == 0
     """
     with receiving() as receiver:
-        run(script, receiver.endpoint, tmp_path)
-        count(receiver, tmp_path, "before", 1500)
-        count(receiver, tmp_path, "after", 3 * 700 + 100)
+        said = run(script, receiver.endpoint, tmp_path).stderr
+        count(receiver, tmp_path, "before", 1500, said)
+        count(receiver, tmp_path, "after", 3 * 700 + 100, said)
 
 
 def test_a_pool_whose_processes_are_replaced(tmp_path):

@@ -109,3 +109,63 @@ def test_every_reason_is_documented():
     reasons = [value for name, value in vars(status).items() if name.isupper()]
     assert len(reasons) > 5
     assert [reason for reason in reasons if f"`{reason}`" not in page] == []
+
+
+def test_exporters_under_the_sdks_processors_report_on_themselves():
+    """Semantic conventions, "OpenTelemetry SDK metrics": each exporter its own, and names as the signal has them."""
+    script = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
+
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from spanhouse_exporter.log_exporter import SpanhouseLogExporter
+from spanhouse_exporter.span_exporter import SpanhouseExporter
+
+tracers, loggers = TracerProvider(), LoggerProvider()
+spans = SpanhouseExporter()
+tracers.add_span_processor(SimpleSpanProcessor(spans))
+loggers.add_log_record_processor(SimpleLogRecordProcessor(SpanhouseLogExporter()))
+for _ in range(3):
+    tracers.get_tracer("test").start_span("span").end()
+loggers.get_logger("test").emit(LogRecord(body="record"))
+spans.shutdown()
+tracers.get_tracer("test").start_span("late").end()
+for resource in reader.get_metrics_data().resource_metrics:
+    for scope in resource.scope_metrics:
+        if scope.scope.name != "spanhouse":
+            continue
+        for metric in scope.metrics:
+            for point in metric.data.data_points:
+                value = point.value if hasattr(point, "value") else point.count
+                given = point.attributes
+                assert given["server.address"] == "127.0.0.1"
+                print(metric.name, value, given["otel.component.name"], given.get("error.type", ""), metric.unit)
+"""
+    with receiving() as receiver:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true"}
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=clean_environment(**environ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    spans, logs = "otlp_grpc_span_exporter/spanhouse-0", "otlp_grpc_log_exporter/spanhouse-1"
+    assert sorted(done.stdout.splitlines()) == [
+        f"otel.sdk.exporter.log.exported 1 {logs}  {{log_record}}",
+        f"otel.sdk.exporter.log.inflight 0 {logs}  {{log_record}}",
+        f"otel.sdk.exporter.operation.duration 1 {logs}  s",
+        f"otel.sdk.exporter.operation.duration 3 {spans}  s",
+        f"otel.sdk.exporter.span.exported 3 {spans}  {{span}}",
+        f"otel.sdk.exporter.span.inflight 0 {spans}  {{span}}",
+    ]

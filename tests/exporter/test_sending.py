@@ -186,6 +186,18 @@ def test_what_the_receiver_finds_too_large_is_halved():
         assert dict(pipeline.status().dropped) == {"too_large": 1}
 
 
+def test_an_answer_too_long_to_read_is_an_answer():
+    """OTLP exporter, "Size Limits": answers of more than 4 MiB are not read; what was sent is taken, once."""
+    with receiving(lambda _request, _context: bytes(5 << 20)) as receiver, pipeline_to(receiver.endpoint) as parts:
+        pipeline, intake = parts
+        for number in range(10):
+            intake.put(span(number + 1))
+        assert pipeline.flush(20)
+        assert ids(receiver) == list(range(1, 11))
+        assert pipeline.status().exported == 10
+        assert dict(pipeline.status().dropped) == {}
+
+
 def test_headers_compression_and_user_agent():
     """OTLP exporter: metadata as configured, "User Agent" with exporter, language and version; gzip on the wire."""
     with receiving() as receiver:
