@@ -11,7 +11,9 @@ import time
 import pytest
 from harness import PATIENCE_SECONDS, clean_environment
 from otlp_receiver import receiving
+from spool_files import spooled_requests
 
+from spanhouse_exporter import request_bytes
 from spanhouse_exporter.spool import Spool
 
 HEAD = """
@@ -52,7 +54,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals | None = None) ->
 def kept(receiver, tmp_path) -> int:
     """Spans that arrived, each once, and spans in the spool."""
     assert len({span.span_id for span in receiver.spans}) == len(receiver.spans)
-    return len(receiver.spans) + sum(entry.item_count for entry in Spool(tmp_path / "spool", 1 << 30).entries())
+    return len(receiver.spans) + sum(map(request_bytes.count_items, spooled_requests(tmp_path / "spool")))
 
 
 @pytest.mark.parametrize("leave", ["raise SystemExit(3)", "raise KeyboardInterrupt", "raise RuntimeError('x')"])

@@ -9,9 +9,9 @@ import time
 import pytest
 from harness import clean_environment
 from otlp_receiver import receiving, spans_in
+from spool_files import spooled_requests
 
 from spanhouse_exporter import request_bytes
-from spanhouse_exporter.spool import Spool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
@@ -53,7 +53,7 @@ def run(script: str, endpoint: str, tmp_path, **environ: str) -> subprocess.Comp
 
 def count(receiver, tmp_path, name: str, expected: int, said: str = "") -> None:
     """Exactly so many spans of that name, all different: arrived, or in the spool where a second was not enough."""
-    requests = {*receiver.raw, *(entry.request for entry in Spool(tmp_path / "spool", 1 << 30).entries())}
+    requests = {*receiver.raw, *spooled_requests(tmp_path / "spool")}
     found = [span for span in spans_in(requests) if span.name.endswith(name)]
     assert len(found) == expected, said
     assert len({span.span_id for span in found}) == expected
@@ -136,7 +136,7 @@ def test_fork_during_a_request(tmp_path, support):
         count(receiver, tmp_path, "before", 600)
         # Sent by the child and spooled all the same, when the answer did not reach it, is the same bytes twice: a
         # receiver that knows repeated requests stores them once.
-        requests = {*receiver.raw, *(entry.request for entry in Spool(tmp_path / "spool", 1 << 30).entries())}
+        requests = {*receiver.raw, *spooled_requests(tmp_path / "spool")}
         assert sum(request_bytes.count_items(request) for request in requests) == 1800, done.stderr
 
 

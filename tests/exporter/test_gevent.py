@@ -8,8 +8,9 @@ import time
 import pytest
 from harness import PATIENCE_SECONDS, clean_environment
 from otlp_receiver import receiving
+from spool_files import spooled_requests
 
-from spanhouse_exporter.spool import Spool
+from spanhouse_exporter import request_bytes
 
 PROGRAM = """
 from gevent import monkey
@@ -61,7 +62,7 @@ def run(endpoint: str, tmp_path, *arguments: str) -> tuple[int, float]:
 
 
 def spooled(tmp_path) -> int:
-    return sum(entry.item_count for entry in Spool(tmp_path, 1 << 30).entries())
+    return sum(map(request_bytes.count_items, spooled_requests(tmp_path)))
 
 
 @pytest.fixture
