@@ -177,6 +177,10 @@ class Upgrade:
             self._create(statement)
             with _failing_as(f"mark {statement.makes}"):
                 self._client.command(mark_statement(statement))
+        for statement in stateless:
+            with _failing_as(f"take up {statement.makes}"):
+                for query in ("detach_table.sql", "attach_table.sql"):
+                    self._client.command(query_text(query), parameters={"table": statement.name})
         for file in set(self._directory.glob("landing-*.proto")) - {self._landing_file(_landing_mark())}:
             file.unlink(missing_ok=True)
         self._comments = {statement.name: statement.mark for statement in stateless}

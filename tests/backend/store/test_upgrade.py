@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from harness import ServerProcess, read_back
+from harness import PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import request
 from store_processes import make_version_1, run, start
 
@@ -44,6 +44,38 @@ def test_an_empty_directory_gets_the_newest_schema_once_and_notes_it(tmp_path):
     assert made[1] == [[2, "created", False], [2, "created", True]]
     run(OPEN, tmp_path / "data")
     assert read_back(tmp_path / "data", uuids, "SELECT count() FROM spanhouse_migrations") == [made[0], [[2]]]
+
+
+# Stores two groups and dies with the second one still in the journal, at the moment before it would be forgotten.
+STORE_AND_DIE = f"""
+async def store_and_die():
+    store = await asyncio.to_thread(Store.open, directory)
+    for service in arguments:
+        if service == arguments[-1]:
+            store._journal.remove = lambda token: os._exit(9)
+        one = frame(request(service, [1000] * {SPANS}).SerializeToString())
+        await store.insert_traces(join([one]), [one.identity])
+
+import os
+asyncio.run(store_and_die())
+"""
+
+
+@pytest.mark.parametrize("lives", [1, 2])
+def test_what_a_process_stored_and_had_no_time_to_forget_is_stored_once(tmp_path, lives):
+    """Also when that process had made the directory: what the engine remembers of an insert outlives its maker."""
+    directory = tmp_path / "data"
+    stored = []
+    for life in range(lives):
+        stored += [f"first-{life}", f"second-{life}"]
+        process = start(STORE_AND_DIE, directory, *stored[-2:])
+        _, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
+        assert process.returncode == 9, errors
+        assert len(list((directory / "inflight").glob("*.body"))) == 1
+        with ServerProcess(directory) as server:
+            assert server.stop() == 0
+        assert not list((directory / "inflight").iterdir())
+    assert counts(directory) == dict.fromkeys(sorted(stored), SPANS)
 
 
 def test_version_1_is_migrated_with_its_data_and_with_the_insert_it_was_killed_in(tmp_path):
