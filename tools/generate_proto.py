@@ -12,7 +12,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parent.parent / "proto"
 PACKAGE = ROOT / "spanhouse_proto"
-SOURCES = ("admin.proto", "query.proto")
+SOURCES = ("admin.proto", "query.proto", "sql.proto")
 
 
 def generate(target: Path) -> list[Path]:

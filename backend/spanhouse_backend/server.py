@@ -45,6 +45,7 @@ from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.query.sql_grpc import SQL_SERVICE, add_sql_service
 from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
@@ -213,9 +214,10 @@ async def _start_grpc(
     )
     server.add_generic_rpc_handlers((trace_service(house.intake),))
     add_query_service(server, house.reader)
+    add_sql_service(server, house.sql)
     add_admin_service(server, Administrator(house.store))
     health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
-    for name in (QUERY_SERVICE, ADMIN_SERVICE):
+    for name in (QUERY_SERVICE, SQL_SERVICE, ADMIN_SERVICE):
         await house.health.set(name, health_pb2.HealthCheckResponse.SERVING)
     await _set_health(house.health, takes_spans=True)
     try:

@@ -67,7 +67,7 @@ GRPC_RULES = (
     Rule("/opentelemetry.proto.collector.logs.v1.LogsService", Role.WRITE),
     Rule("/opentelemetry.proto.collector.metrics.v1.MetricsService", Role.WRITE),
     Rule("/opentelemetry.proto.collector.profiles.v1development.ProfilesService", Role.WRITE),
-    Rule("/spanhouse.v1.Query/Sql", Role.SQL),
+    Rule("/spanhouse.v1.Sql", Role.SQL),
     Rule("/spanhouse.v1.Query/Delete", Role.ADMIN),
     Rule("/spanhouse.v1.Query", Role.READ),
 )

@@ -5,8 +5,13 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from spanhouse_backend import COMMANDS_GROUP
+from spanhouse_backend.cli.attributes import attributes, impact
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
+from spanhouse_backend.cli.delete import delete
+from spanhouse_backend.cli.errors import errors
+from spanhouse_backend.cli.exchange.export import export
+from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
 from spanhouse_backend.cli.percentiles import percentiles
@@ -15,6 +20,9 @@ from spanhouse_backend.cli.schema import schema
 from spanhouse_backend.cli.series import series
 from spanhouse_backend.cli.serve import serve
 from spanhouse_backend.cli.services import services
+from spanhouse_backend.cli.slow import slow
+from spanhouse_backend.cli.spans import spans
+from spanhouse_backend.cli.sql import sql
 from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
@@ -62,7 +70,16 @@ _COMMANDS = (
     heatmap,
     histogram,
     compare,
+    slow,
+    errors,
+    attributes,
+    impact,
+    spans,
     trace,
+    sql,
+    export,
+    import_spans,
+    delete,
     retention,
     schema,
     completion,

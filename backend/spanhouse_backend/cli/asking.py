@@ -89,12 +89,15 @@ def question_command(
     return decorate
 
 
-def question_options(asked: Asked, positional: str = "") -> Callable[[Command], Command]:
+def question_options(
+    asked: Asked, positional: str = "", *, without: frozenset[str] = frozenset()
+) -> Callable[[Command], Command]:
     """Adds an option for each parameter of a question; the command is given what was written as one `texts`, checked.
 
-    A parameter that is `positional` may be written without its option; one without a default must be.
+    A parameter that is `positional` may be written without its option; one without a default must be. Those of
+    `without` are the command's own affair.
     """
-    parameters = {parameter.name: parameter for parameter in asked.parameters()}
+    parameters = {parameter.name: parameter for parameter in asked.parameters() if parameter.name not in without}
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
@@ -142,6 +145,8 @@ def stream(where: Where, asked: Asked, texts: Texts, take: Callable[[Row, Iterat
     try:
         return ask(where, call)
     except RefusedError as error:
+        if not error.column:
+            raise
         problem = error.message.partition(f"column {error.column}: ")[2]
         text = texts.get(error.parameter, "")
         raise usage_error(InvalidQuestion(error.parameter, problem, text=text, column=error.column)) from error
@@ -234,6 +239,8 @@ def _nothing(answer: Answered, noun: str) -> str:
     if narrowed:
         every = {"service": "every service", "name": "every function"}.get(narrowed[-1], "all of them")
         return f"No {noun}{of} are stored. Without --{narrowed[-1]}, {command} shows {every}."
+    if noun not in {"calls", "spans"}:
+        return f"No {noun} are stored."
     return (
         f"No {noun} are stored yet. Decorate a function with @spanhouse.capture, "
         "or point an OpenTelemetry exporter at the server."

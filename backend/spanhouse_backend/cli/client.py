@@ -51,6 +51,8 @@ class Where(NamedTuple):
     identity: Identity = Identity()
     # Whether it has been said already that a directory is read.
     said: bool = False
+    # Whether a directory that is not there is to be made, to keep something in it.
+    makes: bool = False
 
 
 def where_options(command: Command) -> Command:
@@ -101,11 +103,14 @@ def usage_error(error: InvalidQuestion) -> click.UsageError:
 
 
 class RefusedError(click.ClickException):
-    """The server found something wrong with what was asked that only it can find: in which parameter, and where."""
+    """The server found something wrong with what was asked that only it can find: in which parameter, and where.
+
+    `column` is 0 when it does not say.
+    """
 
     exit_code = 2
 
-    def __init__(self, problem: str, parameter: str, column: int) -> None:
+    def __init__(self, problem: str, parameter: str = "", column: int = 0) -> None:
         super().__init__(problem)
         self.parameter = parameter
         self.column = column
@@ -150,7 +155,7 @@ def _ask_server(server: str, identity: Identity, question: Callable[[grpc.Channe
 
 def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
     settings = read_settings({"data": where.data or "", "spool": os.environ.get("SPANHOUSE_SPOOL", "")})
-    if not settings.data.is_dir() and not (settings.spool and settings.spool.is_dir()):
+    if not where.makes and not settings.data.is_dir() and not (settings.spool and settings.spool.is_dir()):
         raise click.ClickException(
             f"no server answers at {DEFAULT_SERVER}, and nothing is kept in {settings.data}: capture something first, "
             "start a server with `spanhouse serve`, or name another with --server or --data"
@@ -197,8 +202,8 @@ def _explain(server: str, call: Any) -> click.ClickException:
         grpc.StatusCode.PERMISSION_DENIED: f"the server at {server} refuses: {details}",
     }
     named = dict(call.trailing_metadata() or ())
-    if code is grpc.StatusCode.INVALID_ARGUMENT and COLUMN in named:
-        return RefusedError(str(details), str(named[PARAMETER]), int(named[COLUMN]))
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return RefusedError(str(details), str(named.get(PARAMETER, "")), int(named.get(COLUMN, 0)))
     otherwise = f"the server at {server} cannot answer: {details} ({code.name})"
     return click.ClickException(problems.get(code, otherwise))
 

@@ -48,7 +48,7 @@ def test_paths(method, path, needed):
         ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Role.WRITE),
         ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Role.WRITE),
         ("/spanhouse.v1.Query/Functions", Role.READ),
-        ("/spanhouse.v1.Query/Sql", Role.SQL),
+        ("/spanhouse.v1.Sql/Run", Role.SQL),
         ("/spanhouse.v1.Query/Delete", Role.ADMIN),
         ("/spanhouse.v1.Admin/Retention", Role.ADMIN),
         ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role.ADMIN),

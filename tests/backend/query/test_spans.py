@@ -96,7 +96,8 @@ def test_a_span_comes_with_all_that_was_recorded(house):
     event = Span.Event(name="retry", time_unix_nano=MONDAY_10H + 7)
     event.attributes.append(KeyValue(key="attempt", value=AnyValue(int_value=2)))
     span.events.append(event)
-    span.links.append(Span.Link(trace_id=b"L" * 16, span_id=b"l" * 8))
+    span.trace_state = "vendor=1"
+    span.links.append(Span.Link(trace_id=b"L" * 16, span_id=b"l" * 8, trace_state="other=2"))
     house.insert(message)
     (row,) = house.ask(Spans, service="whole", **DAY).rows
     assert row == RecordedSpan(
@@ -111,10 +112,12 @@ def test_a_span_comes_with_all_that_was_recorded(house):
         status="Error",
         status_message="no funds",
         scope="tests",
+        scope_version="1",
+        trace_state="vendor=1",
         attributes={"n": "0"},
         resource={"service.name": "whole"},
         events=(EventRow("retry", MONDAY_10H + 7, {"attempt": "2"}),),
-        links=(LinkRow((b"L" * 16).hex(), (b"l" * 8).hex(), {}),),
+        links=(LinkRow((b"L" * 16).hex(), (b"l" * 8).hex(), "other=2", {}),),
     )
     document = house.get("/api/v1/spans?service=whole&since=2026-01-05").json()
     assert document["next"] == ""

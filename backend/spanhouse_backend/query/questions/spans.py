@@ -50,6 +50,7 @@ class LinkRow:
 
     trace_id: str
     span_id: str
+    trace_state: str
     attributes: Mapping[str, str]
 
 
@@ -68,6 +69,8 @@ class RecordedSpan:
     status: str
     status_message: str
     scope: str
+    scope_version: str
+    trace_state: str
     attributes: Mapping[str, str]
     resource: Mapping[str, str]
     events: tuple[EventRow, ...]
@@ -200,7 +203,7 @@ async def _spans(
 
 def _recorded(values: dict[str, Any]) -> RecordedSpan:
     events = zip(*(values.pop(f"event_{part}") for part in ("names", "times", "attributes")), strict=True)
-    links = zip(*(values.pop(f"link_{part}") for part in ("traces", "spans", "attributes")), strict=True)
+    links = zip(*(values.pop(f"link_{part}") for part in ("traces", "spans", "states", "attributes")), strict=True)
     return RecordedSpan(
         **values, events=tuple(EventRow(*event) for event in events), links=tuple(LinkRow(*link) for link in links)
     )

@@ -12,6 +12,8 @@ SELECT
     StatusCode AS status,
     StatusMessage AS status_message,
     ScopeName AS scope,
+    ScopeVersion AS scope_version,
+    TraceState AS trace_state,
     SpanAttributes AS attributes,
     ResourceAttributes AS resource,
     Events.Name AS event_names,
@@ -19,6 +21,7 @@ SELECT
     Events.Attributes AS event_attributes,
     Links.TraceId AS link_traces,
     Links.SpanId AS link_spans,
+    Links.TraceState AS link_states,
     Links.Attributes AS link_attributes
 FROM otel_traces
 WHERE Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64})

@@ -1,0 +1,1 @@
+"""Spans to files and back: `spanhouse export` and `spanhouse import`."""

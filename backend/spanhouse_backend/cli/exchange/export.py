@@ -1,0 +1,84 @@
+"""`spanhouse export`: spans into a file, as Parquet or as OTLP."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from spanhouse_backend.cli.asking import Row, Texts, question_options
+from spanhouse_backend.cli.client import Where, ask, where_options
+from spanhouse_backend.cli.exchange.otlp_lines import line, requests
+from spanhouse_backend.cli.exchange.parquet import ParquetError, write_parquet
+from spanhouse_backend.cli.output import count
+from spanhouse_backend.cli.spans import every_span
+from spanhouse_backend.query.questions.spans import Spans
+from spanhouse_proto.query_pb2_grpc import QueryStub
+
+_EXAMPLES = """\b
+Examples:
+  spanhouse export spans.parquet --since 1d
+  spanhouse export errors.jsonl --filter status=error
+  spanhouse export - --service checkout | gzip > checkout.jsonl.gz
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("file")
+@question_options(Spans, without=frozenset({"order", "cursor", "limit"}))
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@where_options
+def export(file: str, texts: Texts, where: Where, *, force: bool) -> None:
+    """Write the spans of a window that match a filter into FILE, in order of time.
+
+    A name that ends in .parquet makes a Parquet file with the columns of the table otel_traces. Any other, and - for
+    standard output, makes OTLP in its JSON encoding, a request a line, as the OpenTelemetry Collector's file exporter
+    does.
+    """
+    path = Path(file)
+    if file != "-" and path.exists() and not force:
+        raise click.UsageError(f"{file} is there already: name another, or write over it with --force")
+    written = 0
+
+    def call(query: QueryStub) -> None:
+        def counted(rows: Iterator[Row]) -> Iterator[Row]:
+            nonlocal written
+            for written, row in enumerate(rows, 1):  # noqa: B007 - the number is what is wanted
+                yield row
+
+        rows = counted(every_span(query, {**texts, "order": "oldest"})[1])
+        with _target(file) as target:
+            if path.suffix == ".parquet":
+                write_parquet(rows, target)
+            else:
+                target.writelines(map(line, requests(rows)))
+
+    try:
+        ask(where, call)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # | head
+            raise
+        raise click.ClickException(f"cannot write {file}: {error.strerror or error}") from error
+    except ParquetError as error:
+        raise click.ClickException(f"cannot write {file}: {error}") from error
+    click.echo(f"Exported {count(written, 'span')} to {file}.", err=True)
+
+
+@contextlib.contextmanager
+def _target(file: str) -> Iterator[BinaryIO]:
+    """Where to write: a file that has its name once it is whole, or standard output."""
+    if file == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    unfinished = Path(f"{file}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("xb") as target:
+            yield target
+        unfinished.replace(file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

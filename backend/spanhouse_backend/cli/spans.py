@@ -1,0 +1,95 @@
+"""`spanhouse spans`: the calls themselves, in order of time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from rich.console import Console
+
+from spanhouse_backend.cli.asking import (
+    Answered,
+    Row,
+    Texts,
+    answer_in,
+    columns_of,
+    dim,
+    parts,
+    question_options,
+    title,
+    write_rows,
+)
+from spanhouse_backend.cli.client import Where, ask, where_options
+from spanhouse_backend.cli.output import duration, format_option, printable, write_json_rows
+from spanhouse_backend.cli.tables import Column, print_table
+from spanhouse_backend.query.parameters import MAX_LIMIT
+from spanhouse_backend.query.questions.spans import Spans
+from spanhouse_backend.query.times import iso_time
+from spanhouse_proto.query_pb2_grpc import QueryStub
+
+_EXAMPLES = """\b
+Examples:
+  spanhouse spans --since 15m --filter 'status=error duration>50ms'
+  spanhouse spans checkout.pay --order oldest --limit 20
+  spanhouse spans --since 1d --all --format csv
+"""
+# What names are squeezed into before a column is left out, and what an attribute's value is cut to.
+_NAME_WIDTH = 24
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--all", "every", is_flag=True, help="All of them, however many: with --format json or csv.")
+@question_options(Spans, positional="name")
+@format_option
+@where_options
+def spans(texts: Texts, form: str, where: Where, *, every: bool) -> None:
+    """Show which calls these were, one by one, with their traces and attributes."""
+    if not every:
+        answer_in(form, where, Spans, texts, _table, "spans")
+        return
+    if form == "table":
+        raise click.UsageError("--all is for programs: add --format json or --format csv")
+    if form == "json":
+        ask(where, lambda query: write_json_rows(*every_span(query, texts)))
+    else:
+        ask(where, lambda query: write_rows(Spans, every_span(query, texts)[1]))
+
+
+def every_span(query: QueryStub, texts: Texts) -> tuple[Row, Iterator[Row]]:
+    """The answer's document without its rows, and all rows, asked for as they are taken. Raises grpc.RpcError."""
+    asked = {"limit": str(MAX_LIMIT), **texts}
+    head, first = parts(query, Spans, asked)
+    following = head.pop("next")
+
+    def rows() -> Iterator[Row]:
+        yield from first
+        cursor = following
+        while cursor:
+            page, more = parts(query, Spans, asked | {"cursor": cursor})
+            yield from more
+            cursor = page["next"]
+
+    return head, rows()
+
+
+def _table(answer: Answered, out: Console) -> None:
+    title(answer, out, f"the {answer.question.order} first")
+    print_table(out, span_columns(answer.rows))
+    if answer.head["next"]:
+        dim(out, f"To go on: --cursor {answer.head['next']}")
+
+
+def span_columns(rows: list[dict[str, Any]]) -> list[Column]:
+    """Spans as a table: what tells most about them stays on a narrow terminal."""
+    return [
+        Column("start", list(map(iso_time, columns_of(rows, "start_unix_ns"))), 4),
+        Column("service", list(map(printable, columns_of(rows, "service"))), 5, words=True),
+        Column("function", list(map(printable, columns_of(rows, "name"))), 0, "cyan", words=True, least=_NAME_WIDTH),
+        Column("duration", list(map(duration, columns_of(rows, "duration_ns")))),
+        Column("status", [row["status"] if row["status"] != "Unset" else "" for row in rows], 3, words=True),
+        Column("trace", columns_of(rows, "trace_id"), words=True),
+        Column("attributes", list(map(_attributes, rows)), 6, words=True, one_line=True, least=_NAME_WIDTH),
+    ]
+
+
+def _attributes(row: dict[str, Any]) -> str:
+    return printable(" ".join(f"{key}={value}" for key, value in row["attributes"].items()))
