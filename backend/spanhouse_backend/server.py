@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
+from starlette.exceptions import HTTPException
 
 from spanhouse_backend.access.access import Access
 from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
@@ -42,6 +43,7 @@ from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
+from spanhouse_backend.query.failures import failure_of_route
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
@@ -247,6 +249,7 @@ def _start_http(
     listener: socket.socket, settings: Settings, house: House, access: Access
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
+    app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
     app.include_router(admin_router(Administrator(house.store)))

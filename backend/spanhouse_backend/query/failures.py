@@ -3,8 +3,10 @@
 Statuses are those that google.rpc.Code gives for what gRPC answers (query_grpc.py), so that both faces agree.
 """
 
+from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from spanhouse_backend.errors import (
     ClientGone,
@@ -61,4 +63,13 @@ def failure_of(error: SpanhouseError) -> JSONResponse:
     response = failure(status, str(error))
     if isinstance(error, Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+async def failure_of_route(_request: Request, error: Exception) -> JSONResponse:
+    """What the application answers itself, such as 404 and 405, in the form that all refusals have."""
+    if not isinstance(error, HTTPException):
+        raise error
+    response = failure(error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
     return response

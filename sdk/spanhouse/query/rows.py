@@ -115,6 +115,7 @@ class LinkRow:
 
     trace_id: str
     span_id: str
+    trace_state: str
     attributes: Mapping[str, str]
 
 
@@ -133,6 +134,8 @@ class RecordedSpan:
     status: str
     status_message: str
     scope: str
+    scope_version: str
+    trace_state: str
     attributes: Mapping[str, str]
     resource: Mapping[str, str]
     events: tuple[EventRow, ...]
