@@ -1,8 +1,9 @@
 """REST round trips of the questions that dashboards ask, over 20 million spans and a day of rollups.
 
-Data, made by the engine itself: 20 million spans of 200 functions over six hours (2 million with --quick), and rollups
-of 1,000 more functions over 24 hours, ten buckets a minute each (100 functions with --quick). Measured: medians of round
-trips to `spanhouse serve`, one at a time. Peer: the same table of functions with exact=true, which reads the spans.
+Data, made by the engine itself: 20 million spans of 200 functions over six hours (2 million with --quick), and
+rollups of 1,000 more functions over 24 hours, ten buckets a minute each (100 functions with --quick). Measured:
+medians of round trips to `spanhouse serve`, one at a time. Peer: the same table of functions with exact=true, which
+reads the spans.
 """
 
 import asyncio

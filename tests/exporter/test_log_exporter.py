@@ -108,8 +108,9 @@ def test_shutdown_is_bounded_and_final():
 def test_shutdown_wakes_an_export_that_waits(tmp_path, monkeypatch, spool):
     """A wait that the receiver has asked for does not hold it up: what waits goes to the spool, or is counted."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path) if spool else "off")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")
-    monkeypatch.setenv("OTEL_BLRP_EXPORT_TIMEOUT", "60000")
+    # Longer than the wait that is asked for and its jitter: else the exporter would rightly give up by itself.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600000")
+    monkeypatch.setenv("OTEL_BLRP_EXPORT_TIMEOUT", "600000")
     asked = threading.Event()
 
     def respond(_request, context):

@@ -19,11 +19,13 @@ def work():
     pass
 
 SECONDS = 3
+ENOUGH = 100
 interrupted = attempted = returned = 0
 
 def burst():
     global attempted, returned
-    while time.monotonic() < end:
+    # A machine that is busy with other things interrupts late: long enough is until there were enough of them.
+    while time.monotonic() < end or interrupted <= ENOUGH:
         attempted += 1
         work()
         returned += 1
@@ -44,7 +46,7 @@ def on_alarm(number, frame):
 signal.signal(signal.SIGALRM, on_alarm)
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0007)
 end = time.monotonic() + SECONDS
-while time.monotonic() < end:
+while time.monotonic() < end or interrupted <= ENOUGH:
     try:
         burst()
     except Interrupted:
@@ -52,6 +54,8 @@ while time.monotonic() < end:
 signal.setitimer(signal.ITIMER_REAL, 0)
 """
 FLUSHING = """
+ENOUGH = 20
+
 def on_alarm(number, frame):
     global interrupted
     interrupted += 1
