@@ -11,6 +11,7 @@ import threading
 import time
 
 import grpc
+import pytest
 from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import request
 
@@ -59,8 +60,12 @@ class Load:
                     self.acknowledged.add(service)
 
 
-def test_killed_again_and_again_every_span_is_stored_once(tmp_path):
-    """Kill -9 at random moments under load; in the end every request is acknowledged and every span counted once."""
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
+def test_ended_again_and_again_every_span_is_stored_once(tmp_path, end):
+    """Killed, or stopped, at random moments under load: in the end all is acknowledged, and every span stored once.
+
+    A server that is stopped answers what it has accepted, and leaves nothing half-way.
+    """
     chance = random.Random(time.time_ns())
     directory = tmp_path / "data"
     load = Load()
@@ -70,10 +75,12 @@ def test_killed_again_and_again_every_span_is_stored_once(tmp_path):
             dead = threading.Event()
             clients = load.run(server.grpc, dead.is_set)
             time.sleep(chance.uniform(0.05, 0.8))  # the moment of death is what is being varied
-            server.stop(signal.SIGKILL)
+            assert server.stop(end) == (0 if end == signal.SIGTERM else -end)
             dead.set()
             for client in clients:
                 client.join()
+        if end == signal.SIGTERM:
+            assert list((directory / "inflight").glob("*.body")) == []
     with ServerProcess(directory) as server:
         deadline = time.monotonic() + 3 * PATIENCE_SECONDS
         clients = load.run(server.grpc, lambda: load.acknowledged == load.made or time.monotonic() > deadline)

@@ -141,8 +141,13 @@ class GroupCommitter:
             outcome = self._accept(request, claim)
         else:
             self._watcher.repeated()
-        # Shielded: a caller that goes away must not take the outcome from others who sent the same request.
-        return await asyncio.shield(outcome)
+        try:
+            # Shielded: a caller that goes away must not take the outcome from others who sent the same request.
+            return await asyncio.shield(outcome)
+        finally:
+            # An outcome that is an error knows this frame. If the frame knew it too, all that the frame holds would
+            # stay in memory until Python's collector comes to it.
+            del outcome
 
     async def drain(self) -> None:
         """Waits until everything accepted so far has its outcome; nothing lingers any more."""

@@ -8,7 +8,7 @@ encodes to no bytes at all, unless some spans were refused.
 
 import asyncio
 from contextvars import ContextVar
-from typing import NoReturn
+from typing import NamedTuple
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -39,25 +39,53 @@ def trace_service(intake: Intake) -> grpc.GenericRpcHandler:
     reader = _Reader(intake.max_request_bytes)
 
     async def export(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        try:
-            with intake.admission.claim(context.peer()) as claim:
-                request = await reader.read(context, claim)
-                rejection = await intake.take(request, claim)
-        except MalformedData as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except TooLarge as error:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
-        except TimeoutError:
-            late = f"the message did not come to its end within {MESSAGE_SECONDS:.0f} seconds"
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, late)
-        except Overloaded as error:
-            await _abort_for_now(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), error.retry_seconds)
-        except StoreError as error:
-            await _abort_for_now(context, grpc.StatusCode.UNAVAILABLE, str(error), UNAVAILABLE_RETRY_SECONDS)
-        return trace_response(rejection).SerializeToString()
+        answer = await _answer(intake, reader, context)
+        if isinstance(answer, _Refusal):
+            # From here, and not where it was found out: gRPC ties the error that ends a call, the frames it came
+            # through and the call into a knot, and whatever those frames know stays in memory until Python's collector
+            # comes to it. A flood of refused messages would.
+            await context.abort(answer.code, answer.message, answer.trailers)
+        return answer
 
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)
     return grpc.method_handlers_generic_handler(TRACE_SERVICE, {"Export": method})
+
+
+class _Refusal(NamedTuple):
+    """How a call ends that is not answered."""
+
+    code: grpc.StatusCode
+    message: str
+    trailers: tuple[tuple[str, bytes], ...] = ()
+
+    @classmethod
+    def for_now(cls, code: grpc.StatusCode, message: str, retry_seconds: float) -> "_Refusal":
+        """With a google.rpc.RetryInfo: it travels in the trailer that gRPC keeps for google.rpc.Status."""
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(retry_seconds * 1000))
+        status = status_pb2.Status(code=code.value[0], message=message)
+        status.details.add().Pack(retry)
+        return cls(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
+
+
+async def _answer(
+    intake: Intake, reader: "_Reader", context: grpc.aio.ServicerContext[bytes, bytes]
+) -> bytes | _Refusal:
+    try:
+        with intake.admission.claim(context.peer()) as claim:
+            rejection = await intake.take(await reader.read(context, claim), claim)
+    except MalformedData as error:
+        return _Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except TooLarge as error:
+        return _Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+    except TimeoutError:
+        late = f"the message did not come to its end within {MESSAGE_SECONDS:.0f} seconds"
+        return _Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, late)
+    except Overloaded as error:
+        return _Refusal.for_now(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), error.retry_seconds)
+    except StoreError as error:
+        return _Refusal.for_now(grpc.StatusCode.UNAVAILABLE, str(error), UNAVAILABLE_RETRY_SECONDS)
+    return trace_response(rejection).SerializeToString()
 
 
 class _Reader:
@@ -124,14 +152,3 @@ class _Turn:
         except Overloaded as error:
             self.refusal = error
             self._patience.reschedule(0)
-
-
-async def _abort_for_now(
-    context: grpc.aio.ServicerContext[bytes, bytes], code: grpc.StatusCode, message: str, retry_seconds: float
-) -> NoReturn:
-    """Aborts with a google.rpc.RetryInfo: it travels in the trailer that gRPC keeps for google.rpc.Status."""
-    retry = error_details_pb2.RetryInfo()
-    retry.retry_delay.FromMilliseconds(round(retry_seconds * 1000))
-    status = status_pb2.Status(code=code.value[0], message=message)
-    status.details.add().Pack(retry)
-    await context.abort(code, message, (("grpc-status-details-bin", status.SerializeToString()),))
