@@ -7,8 +7,9 @@ READY := .venv/.installed
 TEST_JOBS ?= 2
 
 CHAOS_ROUNDS ?= 20
+SECONDS ?= 60
 
-.PHONY: chaos client help demo test test-pythons lint format serve bench bench-quick proto constraints clean
+.PHONY: fuzz chaos client help demo test test-pythons lint format serve bench bench-quick proto constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -33,6 +34,9 @@ chaos: $(READY) ## the long form of the tests that kill, fill and overload (CHAO
 	SPANHOUSE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/end_to_end/test_exactly_once.py \
 		tests/end_to_end/test_disk_full.py tests/end_to_end/test_corrupt_load.py \
 		tests/end_to_end/test_overload.py
+
+fuzz: $(READY) ## let a fuzzer make up requests (SECONDS=60 for each kind); needs pip install -e '.[fuzz]'
+	$(BIN)/python tools/fuzz.py $(SECONDS)
 
 lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up to date
 	$(BIN)/ruff check .
