@@ -45,6 +45,7 @@ lint: $(READY) ## ruff, mypy --strict, the import walls, and generated code up t
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_proto.py --check
 	$(BIN)/python tools/generate_settings_page.py --check
+	$(BIN)/python tools/generate_cli_page.py --check
 	$(BIN)/python tools/generate_client.py --check
 
 format: $(READY) ## let ruff format and fix what it can

@@ -9,6 +9,7 @@ from spanhouse_backend.cli.attributes import attributes, impact
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
 from spanhouse_backend.cli.delete import delete
+from spanhouse_backend.cli.doctor.command import doctor
 from spanhouse_backend.cli.errors import errors
 from spanhouse_backend.cli.exchange.export import export
 from spanhouse_backend.cli.exchange.import_spans import import_spans
@@ -29,10 +30,13 @@ from spanhouse_backend.cli.trace import trace
 
 _EXAMPLES = """\b
 Examples:
-  spanhouse serve                     keep what OpenTelemetry clients send, and answer
-  spanhouse top --since 1h --sort p99 the functions with the worst tail of the last hour
+  spanhouse serve                      keep what OpenTelemetry clients send, and answer
+  spanhouse top --since 1h --sort p99  the functions with the worst tail of the last hour
+  spanhouse series checkout.pay        how one of them went
+  spanhouse slow checkout.pay          its slowest calls, and their traces
   spanhouse trace 4bf92f3577b34da6a3ce929d0e0e4736
   spanhouse compare --baseline 1d..1h --candidate 1h
+  spanhouse doctor                     what is wrong when there is nothing to see
 """
 # Listing the commands should not import the client side, so what each says of itself is said here.
 _SHORT_HELP = {"run": "Run a script with its functions captured, and print how long they took."}
@@ -82,6 +86,7 @@ _COMMANDS = (
     delete,
     retention,
     schema,
+    doctor,
     completion,
 )
 

@@ -135,7 +135,7 @@ def call(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
         return _ask_server(where.server, where.identity, question)
     if where.data is None:
         # Whoever runs a server wants its answer; only when there is none is it worth a second to open the data.
-        with contextlib.suppress(_NoServerError):
+        with contextlib.suppress(NoServerError):
             return _ask_server(DEFAULT_SERVER, where.identity, question)
     return _ask_directory(where, question)
 
@@ -183,16 +183,16 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
             raise click.ClickException(str(error)) from error
 
 
-class _NoServerError(click.ClickException):
+class NoServerError(click.ClickException):
     """Nothing listens there, or not what we look for."""
 
 
 def _explain(server: str, call: Any) -> click.ClickException:
     code, details = call.code(), call.details()
     if code is grpc.StatusCode.UNAVAILABLE and STORE_FAILED not in (call.trailing_metadata() or ()):
-        return _NoServerError(_nobody_at(server, details))
+        return NoServerError(_nobody_at(server, details))
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return _NoServerError(f"what answers at {server} is not spanhouse, or is an older one: {details}")
+        return NoServerError(f"what answers at {server} is not spanhouse, or is an older one: {details}")
     problems = {
         grpc.StatusCode.NOT_FOUND: str(details),
         grpc.StatusCode.DEADLINE_EXCEEDED: f"the server at {server} did not answer within {TIMEOUT_SECONDS:.0f} s: "

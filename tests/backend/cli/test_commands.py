@@ -207,13 +207,6 @@ def test_a_narrow_terminal_shows_fewer_columns_and_none_cut(house, stored):
     assert all(header in shown for header in ("function", "calls", "errors", "p50", "p99", "total"))
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("top", "--help"), ("trace", "--help")])
-def test_help_has_examples_laid_out_as_written(arguments):
-    shown = run(*arguments)
-    assert shown.exit_code == 0
-    assert "\n  Examples:\n    spanhouse " in shown.stdout
-
-
 def test_the_version_is_that_of_the_distribution():
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     assert run("--version").stdout == f"spanhouse, version {project['version']}\n"
