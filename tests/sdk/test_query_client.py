@@ -311,3 +311,11 @@ def test_rows_become_a_dataframe():
     assert frame["start"][1] == pandas.Timestamp(1_767_607_200_000_000_002, tz="UTC")
     with Scripted(ok()) as server, spanhouse.Client(server.url) as client:
         assert len(client.series().to_pandas()) == 0
+
+
+def test_an_answer_of_an_older_server_is_told_from_a_wrong_one():
+    """Fields that it does not know cannot be made up."""
+    older = {name: value for name, value in ROW.items() if name != "p95_ns"}
+    told = pytest.raises(QueryError, match=r"older server: .*p95_ns")
+    with Scripted(ok(older)) as server, spanhouse.Client(server.url) as client, told:
+        client.functions()

@@ -64,7 +64,7 @@ def read_answer(kind: type[AnswerT], row: type, document: Mapping[str, Any]) -> 
         window = {"from_ns": unix_ns(document["from"]), "to_ns": unix_ns(document["to"])}
         answer: AnswerT = _read(kind, head | window | {"rows": rows})
     except (KeyError, TypeError, ValueError) as error:
-        raise QueryError(f"this is no answer of spanhouse: {error!r}") from error
+        raise QueryError(f"this is no answer of spanhouse, or that of an older server: {error!r}") from error
     return answer
 
 

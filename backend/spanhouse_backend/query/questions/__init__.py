@@ -1,4 +1,7 @@
-"""The questions, one module each, in the order in which they are listed to people."""
+"""The questions, one module each, in the order in which they are listed to people.
+
+The Python client's methods are generated from them: `make client` after a change.
+"""
 
 from typing import Any
 
