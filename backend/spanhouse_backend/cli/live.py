@@ -49,13 +49,14 @@ def refreshed(
     every: float, where: Where, asked: Asked, texts: Texts, table: Callable[[Answered, Console], None], noun: str
 ) -> None:
     """Shows the answer again every so many seconds, until interrupted."""
-    out = console()
+    # Of its own: what is printed on the console of a Live is printed above it.
+    page = console()
     # rich's own thread would only draw the same again.
-    with Live(console=out, auto_refresh=False, vertical_overflow="crop") as live, suppress(KeyboardInterrupt):
+    with Live(console=console(), auto_refresh=False, vertical_overflow="crop") as live, suppress(KeyboardInterrupt):
         while True:
             answer = whole(where, asked, texts)
             where = where._replace(said=True)
-            with out.capture() as captured:
-                show(answer, table, noun, out)
+            with page.capture() as captured:
+                show(answer, table, noun, page)
             live.update(Text.from_ansi(captured.get().rstrip("\n")), refresh=True)
             time.sleep(every)

@@ -210,7 +210,9 @@ def test_top_refreshes_in_place_and_leaves_the_last_table(house):
     assert "Traceback" not in written
     last = plain(written.rsplit("\x1b[2K", 1)[-1])
     assert "1,234" in last
-    assert "lively" in last
+    # Of the lines of one table, each is there once: none of the refreshes before is drawn into it.
+    assert [line.split()[0] for line in last.splitlines()] == ["Everything", "service", "lively"]
+    assert "\x1b[2;36m" not in written  # nor do its styles run over into the next line
 
 
 def test_live_is_for_terminals(spanhouse, house):
