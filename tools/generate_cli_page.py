@@ -38,7 +38,9 @@ Error: Invalid value for --filter: found '>' where a value (put odd ones in quot
                         ^
 ```
 
-How filters and times are written is in [queries.md](queries.md), who may ask a server in [access.md](access.md).
+How filters and times are written is in [queries.md](queries.md). Where a server wants tokens
+([access.md](access.md)), `sql` needs the role sql, `import` write, `delete` and `retention` admin, and all others
+that ask need read.
 
 ## Completion
 
