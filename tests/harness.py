@@ -97,9 +97,12 @@ def spool_of(directory: Path) -> Path:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """This process's environment without the variables that steer OpenTelemetry or spanhouse; no spool unless given."""
+    """This process's environment without the variables that steer OpenTelemetry or spanhouse; no spool unless given.
+
+    A process that ends takes its time: what tests ask is what it delivers, on machines that are busy with others.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPANHOUSE_"))}
-    return {**kept, "SPANHOUSE_SPOOL": "off", **extra}
+    return {**kept, "SPANHOUSE_SPOOL": "off", "SPANHOUSE_EXIT_TIMEOUT": "20000", **extra}
 
 
 def stored_spans(directory: Path, columns: str = "*", where: str = "1") -> list[dict[str, object]]:

@@ -49,6 +49,7 @@ class Pipeline:
 
     def __init__(self, settings: ExporterSettings, resource: Callable[[], bytes], sender: Sender) -> None:
         self._settings = settings
+        self.exit_seconds: float = settings.exit_seconds
         self._resource = resource
         self._delivery = Delivery(settings, sender, open_spool(settings))
         # A chunk must fit a request and the queue, whatever they were set to.
@@ -356,9 +357,9 @@ class Pipeline:
 _live_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 
 
-def _shut_all_down(timeout_seconds: float) -> None:
+def _shut_all_down() -> None:
     for pipeline in list(_live_pipelines):
-        pipeline.shutdown(timeout_seconds)
+        pipeline.shutdown(pipeline.exit_seconds)
 
 
 def after_fork_in_child() -> None:

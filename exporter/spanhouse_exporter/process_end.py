@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from spanhouse_exporter.pipeline import Pipeline
 
-EXIT_SECONDS = 1.0
-"""A process that ends waits no longer than this for its last spans."""
 _EARLY = 100
 """Before the finalizers of the host's own queues and managers."""
 
@@ -33,7 +31,7 @@ def before_exit(pipeline: Pipeline) -> None:
     def end(**_signal: Any) -> None:
         found = alive()
         if found is not None:
-            found.shutdown(EXIT_SECONDS)
+            found.shutdown(found.exit_seconds)
 
     # Only what the host has loaded itself: whoever forks with these has imported them.
     for name in ("multiprocessing", "billiard"):
@@ -47,8 +45,8 @@ def before_exit(pipeline: Pipeline) -> None:
             signals.worker_process_shutdown.connect(end, weak=False)
 
 
-def deliver_on_sigterm(deliver: Callable[[float], None]) -> None:
-    """Has SIGTERM call `deliver(seconds)` before it ends the process, unless the program handles it itself.
+def deliver_on_sigterm(deliver: Callable[[], None]) -> None:
+    """Has SIGTERM call `deliver` before it ends the process, unless the program handles it itself.
 
     Concurrency: the handler runs in the main thread between any two steps, whatever locks that holds; so it only starts
     a thread, which delivers while the main thread runs on, and then ends the process by the same signal.
@@ -58,7 +56,7 @@ def deliver_on_sigterm(deliver: Callable[[float], None]) -> None:
 
     def deliver_and_end() -> None:
         with suppress(Exception):
-            deliver(EXIT_SECONDS)
+            deliver()
         signal_itself()
 
     def signal_itself() -> None:

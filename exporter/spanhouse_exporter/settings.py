@@ -64,6 +64,8 @@ class ExporterSettings:
     """Requests sent and not yet answered."""
     self_metrics: bool = False
     """Report on itself through the metrics API."""
+    exit_seconds: float = 1.0
+    """A process that ends waits no longer than this for its last spans."""
     flush_on_sigterm: bool = False
     """Deliver before SIGTERM ends the process, where the program has no handler of its own."""
     spool_directory: Path | None = None
@@ -105,6 +107,7 @@ def from_environment(
         gzip=read.choice(read.otlp("COMPRESSION"), ("none", "gzip")) == "gzip",
         timeout_seconds=_timeout(read, signal, default.timeout_seconds),
         self_metrics=read.flag(read.named("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED")),
+        exit_seconds=read.integer("SPANHOUSE_EXIT_TIMEOUT", int(default.exit_seconds * 1000), low=0) / 1000,
         flush_on_sigterm=read.flag(read.named("SPANHOUSE_FLUSH_ON_SIGTERM")),
         spool_directory=None if directory is None else directory / signal.spool_folder,
         spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),

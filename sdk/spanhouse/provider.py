@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-EXIT_SECONDS = 1.0
-"""A process that ends waits no longer than this for its last spans."""
-
 
 class TracerProvider(trace.TracerProvider):
     """Makes tracers of light spans.
@@ -199,7 +196,7 @@ def _shut_down_at_exit(provider: TracerProvider) -> Any:
     def at_exit() -> None:
         found = alive()
         if found is not None:
-            found.shutdown(EXIT_SECONDS)
+            found.shutdown(found.pipeline.exit_seconds)
 
     atexit.register(at_exit)
     return at_exit

@@ -13,7 +13,7 @@ from opentelemetry import trace
 
 from spanhouse import forks, settings, summary
 from spanhouse.errors import ConfigurationError
-from spanhouse.provider import EXIT_SECONDS, TracerProvider
+from spanhouse.provider import TracerProvider
 from spanhouse.registry import chosen_provider
 from spanhouse_exporter import ExporterStatus
 
@@ -91,7 +91,7 @@ def configure(
         old, _own = _own, fresh
     unbind_all()
     if old is not None:
-        old.shutdown(EXIT_SECONDS)
+        old.shutdown(old.pipeline.exit_seconds)
     if set_global:
         trace.set_tracer_provider(fresh)
     return fresh

@@ -7,6 +7,8 @@ import spanhouse
 
 # Here too, because these tests are also run without the conftest above: nothing of theirs goes into the user's spool.
 os.environ["SPANHOUSE_SPOOL"] = "off"
+# What is asked of programs that end is what they deliver, also on machines that are busy with others.
+os.environ["SPANHOUSE_EXIT_TIMEOUT"] = "20000"
 
 
 @pytest.fixture
