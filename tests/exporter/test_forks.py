@@ -123,6 +123,7 @@ def test_fork_during_a_request(tmp_path, support):
     assert spanhouse.flush(20)
     """
     environ = {} if support is None else {"GRPC_ENABLE_FORK_SUPPORT": support}
+    environ["SPANHOUSE_EXIT_TIMEOUT"] = "1000"  # where connections do not work, an end takes as long as it may
     asked = tmp_path / "program.py.asked"
 
     def respond(_request, _context):
