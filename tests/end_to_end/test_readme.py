@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import PATIENCE_SECONDS, clean_environment
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from otlp_requests import request
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def free_port() -> int:
@@ -20,7 +22,7 @@ def free_port() -> int:
 
 def test_the_plain_script_and_then_top(tmp_path):
     """`python report.py; spanhouse top`, with nothing started."""
-    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = PROGRAMS[0]
     (tmp_path / "report.py").write_text(script)
     environment = clean_environment(
         XDG_DATA_HOME=str(tmp_path / "home"),
@@ -41,6 +43,18 @@ def test_the_plain_script_and_then_top(tmp_path):
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert "report,report.build_report,1,0," in done.stdout
+
+
+def test_asking_from_python(tmp_path):
+    """The other program, against a server that holds a slow call and a quick one."""
+    asking = PROGRAMS[1]
+    with ServerProcess(tmp_path / "data") as server:
+        calls = [request("slow", [10**8], name="slow"), request("quick", [10**6], name="quick")]
+        assert {code.name for code in server.export(*(call.SerializeToString() for call in calls))} == {"OK"}
+        assert "http://127.0.0.1:4318" in asking
+        program = asking.replace("127.0.0.1:4318", server.http)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("slow 1 100000000\n", "")
 
 
 def test_every_page_that_is_linked_is_there():
