@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-SAMPLED_RANDOM = span_bytes.FLAG_HAS_REMOTE | TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID
+RANDOM_TRACE_ID = 0x02
+"""W3C Trace Context Level 2, "Trace Flags": the trace id is random. The API has had a name for it only of late."""
+SAMPLED_RANDOM = span_bytes.FLAG_HAS_REMOTE | TraceFlags.SAMPLED | RANDOM_TRACE_ID
 """Flags of nearly every span: sampled, random trace id, parent not remote."""
 RECORD_ONLY = 1 << 16
 """Not OTLP: recorded for processors, not exported."""

@@ -15,7 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from spanhouse import active, ids
 from spanhouse.clock import ANCHOR, now_ns
 from spanhouse.details import Details
-from spanhouse.light_span import RECORD_ONLY, TRACE_STATE, LightSpan
+from spanhouse.light_span import RANDOM_TRACE_ID, RECORD_ONLY, TRACE_STATE, LightSpan
 from spanhouse_exporter import span_bytes
 
 if TYPE_CHECKING:
@@ -174,13 +174,13 @@ def _flags(site: Site, parent: SpanContext | None, *, sampled: bool) -> int:
     flags = span_bytes.FLAG_HAS_REMOTE | (TraceFlags.SAMPLED if sampled else 0)
     if parent is None:
         generator = site.tracer.provider.id_generator
-        # is_trace_id_random came with API 1.40; a generator from before makes no promise.
+        # is_trace_id_random is younger than the oldest API we take; a generator from before makes no promise.
         if generator is None or getattr(generator, "is_trace_id_random", bool)():
-            flags |= TraceFlags.RANDOM_TRACE_ID
+            flags |= RANDOM_TRACE_ID
         return flags
     if parent.is_remote:
         flags |= span_bytes.FLAG_PARENT_REMOTE
-    return flags | (parent.trace_flags & TraceFlags.RANDOM_TRACE_ID)
+    return flags | (parent.trace_flags & RANDOM_TRACE_ID)
 
 
 def _details(
