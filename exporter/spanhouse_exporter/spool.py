@@ -144,10 +144,10 @@ class Spool:
             raise
 
     def _make_directory(self) -> None:
-        # One after the other: `parents` gives its mode to the last one only.
-        if self._signal.spool_folder:
-            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # One after the other, since `parents` gives its mode to the last one only: folders of a user's data directory
+        # are made for the user alone (XDG Base Directory Specification, "Referencing this specification").
+        for folder in (*reversed(self._directory.parents), self._directory):
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     def _names(self) -> list[str]:
         """Complete requests, oldest first; what a writer has left half done is removed when it is old."""

@@ -41,7 +41,8 @@ def test_a_file_is_one_request_for_its_owner_alone(tmp_path):
         assert (len(stamp), int(pid)) == (20, os.getpid())
         assert abs(int(stamp) / 1e9 - time.time()) < 60
     assert (directory / first).read_bytes() == some("first")
-    assert [oct(path.stat().st_mode & 0o777) for path in (directory, directory / first)] == ["0o700", "0o600"]
+    made = (directory.parent, directory, directory / first)
+    assert [oct(path.stat().st_mode & 0o777) for path in made] == ["0o700", "0o700", "0o600"]
     assert [entry.request for entry in spool.entries()] == [some("first"), some("second")]
 
 
