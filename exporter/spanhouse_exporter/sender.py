@@ -141,8 +141,10 @@ class GrpcSender:
                     arguments["timeout"] = min(arguments["timeout"], _ENDING_SECONDS)
             return Over(_call_and_wait(call, request, arguments))
         except Exception as error:  # noqa: BLE001 - whatever gRPC may raise on being misused is no answer
-            closed = self._channel is None  # by another thread, for the process is ending
-            return Over(Answer("CANCELLED" if closed else "UNKNOWN", message=repr(error)))
+            # Closed by another thread, or out of threads (Python's RuntimeError), for the process is ending: nobody has
+            # refused the request.
+            ending = self._channel is None or isinstance(error, RuntimeError)
+            return Over(Answer("CANCELLED" if ending else "UNKNOWN", message=repr(error)))
         finally:
             otel_context.detach(token)
 
