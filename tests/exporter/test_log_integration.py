@@ -74,7 +74,8 @@ def script(text: str, endpoint: str, **environ: str) -> subprocess.CompletedProc
 
 
 OF_THE_HANDLER = re.compile(
-    r"Exception ignored in atexit callback[^\n]*\nTraceback[^\n]*\n(?: [^\n]*\n)*RuntimeError: can't \w+ new thread[^\n]*\n"
+    r"Exception ignored in atexit callback[^\n]*\nTraceback[^\n]*\n(?: [^\n]*\n)*"
+    r"RuntimeError: can't \w+ new thread[^\n]*\n"
 )
 
 
