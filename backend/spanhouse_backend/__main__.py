@@ -5,6 +5,7 @@ no more than that (`spanhouse run`) come from the client side by entry point, si
 for all others this says what to install when the extra is missing.
 """
 
+import os
 import sys
 from importlib.metadata import entry_points
 
@@ -33,6 +34,9 @@ def main() -> None:
     """Runs the command line; exits 1 with the pip command when the extra is not installed."""
     for command in entry_points(group=COMMANDS_GROUP, name=sys.argv[1] if len(sys.argv) > 1 else ""):
         sys.exit(command.load()(sys.argv[2:]))
+    # gRPC writes about every connection that ends untidily, at any rate, between the lines of whoever asked; read once,
+    # when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         # Here, because each of these imports may be what is missing.
         from spanhouse_backend.cli import cli  # noqa: PLC0415
