@@ -83,11 +83,17 @@ class FunctionStats:
         return self.percentile_ns(99.9)
 
 
+_ABANDONED_AT = 64 * FOLD_AT
+"""So much is pending only when whoever had the lock is gone."""
+
+
 class Statistics:
     """The running statistics of one name.
 
     Concurrency: callers append to `pending`, which is atomic; `fold` takes from its front under `_lock`, so a
-    duration is counted once. A failed call is appended as its complement, which keeps the append a single one.
+    duration is counted once. Nobody but `read` waits for that lock: a signal handler that raises may leave it held, as
+    was seen under Python 3.13, and neither calls nor the exporter's thread may hang on it. A failed call is appended as
+    its complement, which keeps the append a single one.
     """
 
     __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_squares", "_total", "name", "pending")
@@ -114,7 +120,15 @@ class Statistics:
             self.fold()
 
     def fold(self) -> None:
-        """Does the arithmetic for what has been appended so far."""
+        """Does the arithmetic for what has been appended so far, unless somebody is at it."""
+        if self._lock.locked():
+            if len(self.pending) < _ABANDONED_AT:
+                return  # what is appended now waits for the next time
+            # Nobody takes so long: a signal handler that raised has cut somebody off, who will not let go any more.
+            self._lock = threading.Lock()
+        self._fold()
+
+    def _fold(self) -> None:
         with self._lock:
             count = len(self.pending)
             if not count:
@@ -139,7 +153,7 @@ class Statistics:
 
     def read(self) -> FunctionStats:
         """Statistics of every call that has returned."""
-        self.fold()
+        self._fold()
         with self._lock:
             calls, total = self._calls, self._total
             if not calls:
