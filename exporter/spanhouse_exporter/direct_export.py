@@ -115,8 +115,9 @@ class DirectExport(Generic[Item]):
     def flow(self) -> Flow:
         """What has passed through, as of now; nothing is ever queued here."""
         dropped = self._delivery.with_pushed_out(self._dropped)
+        refused = dropped.pop(status.SHUTDOWN, 0)
+        failed = {reason: count for reason, count in dropped.items() if count}
         with self._idle:
-            refused = dropped.pop(status.SHUTDOWN, 0)
             return Flow(
                 queued=0,
                 capacity=None,
@@ -124,7 +125,7 @@ class DirectExport(Generic[Item]):
                 refused={status.SHUTDOWN: refused} if refused else {},
                 in_flight=self._in_flight,
                 exported=self._exported + self._replayed,
-                failed={reason: count for reason, count in dropped.items() if count},
+                failed=failed,
             )
 
     def time_operations(self, observe: Callable[[float, str], None]) -> None:

@@ -206,15 +206,17 @@ class Pipeline:
         """What has passed which point, as of now."""
         waiting = sum(intake.waiting for intake in list(self._intakes))
         with self.lock:
-            return Flow(
+            flow = Flow(
                 queued=waiting + self._queued_spans,
                 capacity=self._settings.max_queue_spans,
                 processed=self._accepted - self._queued_spans,
                 refused=dict(self._refused),
                 in_flight=sum(batch.span_count for batch in self._open),
                 exported=self._exported + self._replayed,
-                failed={reason: count for reason, count in self._dropped.items() if count},
+                failed=dict(self._dropped),
             )
+        # After the lock, not in it: tests/exporter/test_held_locks.py says why.
+        return flow._replace(failed={reason: count for reason, count in flow.failed.items() if count})
 
     def time_operations(self, observe: Callable[[float, str], None]) -> None:
         """From now on each request that was settled is reported, as to `Delivery.observe`."""

@@ -83,17 +83,12 @@ class FunctionStats:
         return self.percentile_ns(99.9)
 
 
-_ABANDONED_AT = 64 * FOLD_AT
-"""So much is pending only when whoever had the lock is gone."""
-
-
 class Statistics:
     """The running statistics of one name.
 
     Concurrency: callers append to `pending`, which is atomic; `fold` takes from its front under `_lock`, so a
-    duration is counted once. Nobody but `read` waits for that lock: a signal handler that raises may leave it held, as
-    was seen under Python 3.13, and neither calls nor the exporter's thread may hang on it. A failed call is appended as
-    its complement, which keeps the append a single one.
+    duration is counted once. It is held for arithmetic only and never with another lock, so nobody waits for long. A
+    failed call is appended as its complement, which keeps the append a single one.
     """
 
     __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_squares", "_total", "name", "pending")
@@ -120,28 +115,18 @@ class Statistics:
             self.fold()
 
     def fold(self) -> None:
-        """Does the arithmetic for what has been appended so far, unless somebody is at it."""
-        if self._lock.locked():
-            if len(self.pending) < _ABANDONED_AT:
-                return  # what is appended now waits for the next time
-            # Nobody takes so long: a signal handler that raised has cut somebody off, who will not let go any more.
-            self._lock = threading.Lock()
-        self._fold()
-
-    def _fold(self) -> None:
+        """Does the arithmetic for what has been appended so far."""
         with self._lock:
             count = len(self.pending)
             if not count:
                 return
             batch = self.pending[:count]
             del self.pending[:count]
-            failed = [~duration for duration in batch if duration < 0]
-            if failed:
-                self._errors += len(failed)
-                batch = [duration for duration in batch if duration >= 0] + failed
+            durations, failed = _told_apart(batch)
+            self._errors += failed
             self._calls += count
             # A function that is called often enough for this to matter is quick, and its durations repeat.
-            counted = Counter(batch)
+            counted = Counter(durations)
             values, weights = list(counted), list(counted.values())
             weighted = list(map(mul, values, weights))
             self._total += sum(weighted)
@@ -153,7 +138,7 @@ class Statistics:
 
     def read(self) -> FunctionStats:
         """Statistics of every call that has returned."""
-        self._fold()
+        self.fold()
         with self._lock:
             calls, total = self._calls, self._total
             if not calls:
@@ -174,6 +159,19 @@ class Statistics:
                 max_ns=self._max,
                 buckets=dict(self._buckets),
             )
+
+
+def _told_apart(batch: list[int]) -> tuple[list[int], int]:
+    """The durations of a batch, and how many of them are of failed calls, which were appended as complements.
+
+    A function of its own because its comprehensions may not stand in a block that holds a lock: from Python 3.12 on
+    they run in that block's frame, whose clean-up leaves them out, so a signal handler that raises there would leave
+    the lock held for good.
+    """
+    failed = [~duration for duration in batch if duration < 0]
+    if not failed:
+        return batch, 0
+    return [duration for duration in batch if duration >= 0] + failed, len(failed)
 
 
 _by_name: dict[str, Statistics] = {}
