@@ -11,8 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import clickhouse_connect
-
 from spanhouse_backend.store.store import Store
 
 FUNCTIONS = 200
@@ -73,7 +71,7 @@ def main() -> None:
     """Inserts what the arguments say."""
     kind, directory, *numbers = sys.argv[1:]
     store = Store.open(Path(directory))
-    client = clickhouse_connect.get_client(dsn=store.dsn)
+    client = store.connect()
     if kind == "spans":
         first, count, end_ns = map(int, numbers)
         length_ns = HOURS * 3600 * 1_000_000_000

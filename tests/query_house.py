@@ -47,7 +47,7 @@ class QueryHouse:
     def __enter__(self) -> Self:
         self.store = Store.open(self._directory, retention=dict.fromkeys(DEFAULT_RETENTION, FOREVER))
         self._thread.start()
-        self.queries = self.run(Queries.open(self.store.dsn, QUERY_LIMITS))
+        self.queries = self.run(Queries.open(self.store.connect, QUERY_LIMITS))
         self.reader = Reader(self.queries)
         self.app = FastAPI()
         self.app.include_router(query_router(self.reader, self.queries))

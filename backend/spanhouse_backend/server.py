@@ -118,9 +118,9 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)
         metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
         async with contextlib.AsyncExitStack() as asking:
-            queries = await Queries.open(store.dsn, _query_limits(settings), metrics)
+            queries = await Queries.open(store.connect, _query_limits(settings), metrics)
             asking.push_async_callback(queries.close)
-            sandbox = await Sandbox.open(store.dsn, _sandbox_limits(settings))
+            sandbox = await Sandbox.open(store.connect, _sandbox_limits(settings))
             asking.push_async_callback(sandbox.close)
             reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
             yield House(store, intake, queries, reader, sql, spool, metrics, readiness, health.HealthServicer())

@@ -12,27 +12,20 @@ group of an earlier boot is therefore inserted under another token, whole: twice
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from spanhouse_backend.store.durability import boot_id
+from spanhouse_backend.store.landing import LANDINGS, TRACES, Landing
+from spanhouse_backend.store.place import Group
 
 IDENTITY_BYTES = 16
 """Length of a request's identity, a hash of its bytes."""
 _BODY, _IDENTITIES, _UNFINISHED = ".body", ".identities", ".tmp"
 
 
-class Group(NamedTuple):
-    """One insert: its token, its ProtobufList body, and the identities of the requests in it."""
-
-    token: str
-    body: bytes
-    identities: tuple[bytes, ...]
-    deduplication_token: str
-    """By which the engine knows it; not `token` when the engine's memory cannot be relied upon."""
-
-
 class Journal:
-    """A folder of groups whose fate is not settled: as many as inserts run, while all is well.
+    """A folder of groups whose fate is not settled: as many as inserts run, while all is well. A `GroupJournal`.
+
+    A token is the boot, a number that nothing else has, and the landing table, with dashes between.
 
     Concurrency: every group has files of its own, named by its token, which only the thread that inserts it touches;
     `leftovers` runs before the first of them. The identities are in place before the body is renamed, so a body that
@@ -45,9 +38,9 @@ class Journal:
         self._boot = boot_id()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def write(self, body: bytes, identities: Sequence[bytes]) -> Group:
+    def write(self, landing: Landing, body: bytes, identities: Sequence[bytes]) -> Group:
         """Puts a group on disk under a new token. Raises OSError when the disk will not have it."""
-        token = f"{self._boot}-{uuid.uuid4().hex}"
+        token = f"{self._boot}-{uuid.uuid4().hex}-{landing.table}"
         unfinished = self._folder / (token + _UNFINISHED)
         try:
             (self._folder / (token + _IDENTITIES)).write_bytes(b"".join(identities))
@@ -56,7 +49,7 @@ class Journal:
         except OSError:
             self.remove(token)
             raise
-        return Group(token, body, tuple(identities), token)
+        return Group(token, body, tuple(identities), landing, token)
 
     def try_writing(self, size: int) -> None:
         """Writes `size` bytes and takes them away again. Raises OSError when the disk will not have them."""
@@ -83,12 +76,18 @@ class Journal:
                 path.unlink(missing_ok=True)
         return tokens
 
-    def read(self, token: str) -> Group:
-        """A group that was begun. Raises OSError when the disk will not give it back."""
-        joined = (self._folder / (token + _IDENTITIES)).read_bytes()
+    def read(self, token: str) -> Group | None:
+        """A group that was begun; None when it is settled. Raises OSError when the disk will not give it back."""
+        try:
+            joined = (self._folder / (token + _IDENTITIES)).read_bytes()
+            body = (self._folder / (token + _BODY)).read_bytes()
+        except FileNotFoundError:  # the body goes only when the group is stored, before the rest of the files
+            return None
         identities = tuple(joined[at : at + IDENTITY_BYTES] for at in range(0, len(joined), IDENTITY_BYTES))
-        return Group(token, (self._folder / (token + _BODY)).read_bytes(), identities, self._trusted(token))
+        # Tokens of earlier versions name no table: there was only one.
+        landing = LANDINGS.get(token.rpartition("-")[2], TRACES)
+        return Group(token, body, identities, landing, self._trusted(token))
 
     def _trusted(self, token: str) -> str:
         """The same whenever it is asked for during one boot, so that recovery may be cut off, too."""
-        return f"{self._boot}-{token.rpartition('-')[2]}" if self._fsync else token
+        return f"{self._boot}-{token.partition('-')[2]}" if self._fsync else token

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from spanhouse_backend.errors import MalformedData, QuestionTooLarge, QuestionTooSlow, StoreUnavailable
+from spanhouse_backend.store.place import Connect
 from spanhouse_backend.store.runs import Runs
 from spanhouse_backend.store.store import Rows
 from spanhouse_backend.store.translate import bare_message, error_code, translate
@@ -33,21 +34,21 @@ class QueryLimits(NamedTuple):
 class Queries:
     """Answers the statements that questions are made of."""
 
-    def __init__(self, dsn: str, limits: QueryLimits, watcher: Watcher) -> None:
+    def __init__(self, connect: Connect, limits: QueryLimits, watcher: Watcher) -> None:
         bounds = {"max_memory_usage": limits.memory_bytes, "max_threads": limits.threads}
         # Whoever asks stops waiting, and so stops the statement, before this: it is for a statement that slips away.
         reading = bounds | {"max_execution_time": limits.seconds + 1, "readonly": 1}
         self._limits = limits
         self._watcher = watcher
-        self._readers = Runs(dsn, reading, "question", STATEMENTS_AT_ONCE)
-        self._writer = Runs(dsn, bounds, "answer")
-        self._changer = Runs(dsn, bounds | {"lightweight_deletes_sync": 2}, "change")
+        self._readers = Runs(connect, reading, "question", STATEMENTS_AT_ONCE)
+        self._writer = Runs(connect, bounds, "answer")
+        self._changer = Runs(connect, bounds | {"lightweight_deletes_sync": 2}, "change")
 
     @classmethod
-    async def open(cls, dsn: str, limits: QueryLimits, watcher: Watcher | None = None) -> Self:
-        """Connects to an engine that is open already (`Store.dsn`). Raises StoreUnavailable."""
+    async def open(cls, connect: Connect, limits: QueryLimits, watcher: Watcher | None = None) -> Self:
+        """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable."""
         try:
-            return await asyncio.to_thread(cls, dsn, limits, watcher or Watcher())
+            return await asyncio.to_thread(cls, connect, limits, watcher or Watcher())
         except ClickHouseError as error:
             raise StoreUnavailable(f"opening the handles for questions: {bare_message(error)}") from error
 

@@ -7,16 +7,17 @@ cancelled, because a client went away or a deadline passed, has its statement st
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanhouse_backend.errors import StoreUnavailable
+from spanhouse_backend.store.place import Connect
 from spanhouse_backend.store.translate import bare_message
 
 _KILL_AGAIN_SECONDS = 0.05
@@ -32,13 +33,13 @@ class _Run:
 
 
 class _Handle:
-    """A connection and its mark, which the engine knows its one statement by among those of the process."""
+    """A connection and its mark, which the engine knows its one statement by among all others."""
 
-    def __init__(self, dsn: str, settings: Mapping[str, Any], mark: str) -> None:
+    def __init__(self, connect: Connect, settings: Mapping[str, Any], mark: str) -> None:
         self.mark = mark
-        self._dsn = dsn
+        self._connect = connect
         self._settings = settings
-        self._client: Client | None = self._connect()
+        self._client: Client | None = self._open()
 
     def call(self, statement: Callable[[Client], Answer]) -> Answer:
         """Makes one call, and gives the connection up when it fails. Raises ClickHouseError, StoreUnavailable.
@@ -48,7 +49,7 @@ class _Handle:
         """
         if self._client is None:
             try:
-                self._client = self._connect()
+                self._client = self._open()
             except ClickHouseError as error:
                 raise StoreUnavailable(f"opening a handle: {bare_message(error)}") from error
         try:
@@ -62,8 +63,8 @@ class _Handle:
         if client is not None:
             client.close()
 
-    def _connect(self) -> Client:
-        client = clickhouse_connect.get_client(dsn=self._dsn)
+    def _open(self) -> Client:
+        client = self._connect()
         # `readonly` locks the others, so a caller names it last.
         for name, value in (*{"log_comment": self.mark}.items(), *self._settings.items()):
             client.set_client_setting(name, value)
@@ -79,10 +80,12 @@ class Runs:
     by who took it, so none leaks and none is missing.
     """
 
-    def __init__(self, dsn: str, settings: Mapping[str, Any], name: str, count: int = 1) -> None:
-        """Connects to an open engine (`Store.dsn`); blocks for a moment. Raises ClickHouseError."""
-        self._idle = [_Handle(dsn, settings, f"spanhouse-{name}-{number}") for number in range(count)]
-        self._killer = clickhouse_connect.get_client(dsn=dsn)
+    def __init__(self, connect: Connect, settings: Mapping[str, Any], name: str, count: int = 1) -> None:
+        """Connects to an open engine (`Store.connect`); blocks for a moment. Raises ClickHouseError."""
+        # A server may have other processes' statements, too.
+        process = uuid.uuid4().hex
+        self._idle = [_Handle(connect, settings, f"spanhouse-{name}-{number}-{process}") for number in range(count)]
+        self._killer = connect()
         self._running = threading.Lock()
         self._runs: set[_Run] = set()
         self._closing = False

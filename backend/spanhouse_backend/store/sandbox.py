@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from spanhouse_backend.errors import Overloaded, StatementFailed, StoreUnavailable
+from spanhouse_backend.store.place import Connect
 from spanhouse_backend.store.runs import Runs
 from spanhouse_backend.store.translate import bare_message
 
@@ -42,7 +43,7 @@ class Sandbox:
     leaks; nobody waits for a place.
     """
 
-    def __init__(self, dsn: str, limits: Limits) -> None:
+    def __init__(self, connect: Connect, limits: Limits) -> None:
         bounds: dict[str, Any] = {
             **_PARSER,
             "max_execution_time": limits.seconds,
@@ -56,15 +57,15 @@ class Sandbox:
             "max_threads": limits.threads,
         }
         last = {"readonly": 1}
-        self._runner = Runs(dsn, bounds | runs | last, "sql")
-        self._parser = Runs(dsn, bounds | last, "sql-parse")
+        self._runner = Runs(connect, bounds | runs | last, "sql")
+        self._parser = Runs(connect, bounds | last, "sql-parse")
         self._places = threading.BoundedSemaphore(MAX_WAITING)
 
     @classmethod
-    async def open(cls, dsn: str, limits: Limits) -> Self:
-        """Connects to an engine that is open already (`Store.dsn`). Raises StoreUnavailable."""
+    async def open(cls, connect: Connect, limits: Limits) -> Self:
+        """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable."""
         try:
-            return await asyncio.to_thread(cls, dsn, limits)
+            return await asyncio.to_thread(cls, connect, limits)
         except ClickHouseError as error:
             raise StoreUnavailable(f"opening the handles for SQL: {bare_message(error)}") from error
 

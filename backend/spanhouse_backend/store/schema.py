@@ -12,10 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from spanhouse_backend.store.landing import LANDINGS, TRACES
+
 MARK_PREFIX = "spanhouse "
 """What every mark begins with: the comment of a table or view that may be dropped and made anew."""
-# The landing table goes together with the protobuf schema that requests are decoded with.
-LANDING = "otlp_traces_landing"
 _STATELESS = re.compile(r"^(CREATE MATERIALIZED VIEW |ENGINE = Null$)", re.MULTILINE)
 
 
@@ -34,7 +34,8 @@ class Statement(NamedTuple):
     @property
     def mark(self) -> str:
         """Tells this text from any other."""
-        text = self.sql + (landing_schema() if self.name == LANDING else "")
+        # A landing table goes together with the protobuf schema that requests are decoded with.
+        text = self.sql + (landing_schema() if self.name in LANDINGS else "")
         return MARK_PREFIX + checksum(text)
 
 
@@ -69,6 +70,12 @@ def statements() -> tuple[Statement, ...]:
         Statement(makes, file.partition("_")[2].removesuffix(".sql"), query_text(f"schema/{file}"))
         for makes, file in _SCHEMA
     )
+
+
+def landing_mark() -> str:
+    """Tells this software's landing table, and the protobuf schema that belongs to it, from others."""
+    (landing,) = (statement for statement in statements() if statement.name == TRACES.table)
+    return landing.mark.removeprefix(MARK_PREFIX)
 
 
 def query_text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Bringing a data directory to the form that this software works with, before anything is read or written.
+"""Bringing a store to the form that this software works with, before anything is read or written.
 
 An empty one gets the newest schema; one of an earlier version is migrated; one of a later version is refused,
 untouched. The process may be killed anywhere in between: everything here may be run again, and is, at the next start.
@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
@@ -20,17 +19,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanhouse_backend.errors import StoreUnusable
 from spanhouse_backend.retention import DEFAULT_RETENTION, Retention
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.literal import written_out
 from spanhouse_backend.store.migrations import MIGRATIONS, Migration
+from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.retention import set_retention
-from spanhouse_backend.store.schema import (
-    LANDING,
-    MARK_PREFIX,
-    Statement,
-    landing_schema,
-    query_text,
-    statements,
-)
+from spanhouse_backend.store.schema import MARK_PREFIX, Statement, query_text, statements
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +37,7 @@ _TO_THE_END = {"alter_sync": 1, "mutations_sync": 1}
 
 
 class _Version(NamedTuple):
-    """The newest version that was begun in a directory; 0 where nothing was."""
+    """The newest version that was begun in a store; 0 where nothing was."""
 
     number: int
     created: bool = False
@@ -52,24 +46,23 @@ class _Version(NamedTuple):
 
 
 class Upgrade:
-    """What is to be done to one data directory: found out when made, done by `run`.
+    """What is to be done to one store: found out when made, done by `run`.
 
     Making one raises StoreUnusable when the tables are newer than `migrations`, having written nothing.
     """
 
-    def __init__(self, client: Client, directory: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    def __init__(self, client: Client, place: Place, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         self._client = client
-        self._directory = directory
+        self._place = place
         self._migrations = migrations
         self._newest = migrations[-1].version
         self._comments: dict[str, str] = {row[0]: row[1] for row in client.query(query_text("tables.sql")).result_rows}
         self._found = self._version()
         if self._found.number > self._newest:
             raise StoreUnusable(
-                f"the data directory {directory} has schema version {self._found.number}, made by spanhouse "
+                f"{place.name} has schema version {self._found.number}, made by spanhouse "
                 f"{self._found.software}, and this is spanhouse {installed_version('spanhouse')}, which knows versions "
-                f"up to {self._newest}: install spanhouse {self._found.software} or later, or choose another directory "
-                "with --data"
+                f"up to {self._newest}: install spanhouse {self._found.software} or later, or {place.elsewhere}"
             )
 
     @property
@@ -82,16 +75,10 @@ class Upgrade:
         """Whether anything may have been inserted: not before the directory was made to the end."""
         return self._found.number > 0 and (self._found.finished or not self._found.created)
 
-    def landing_schema_file(self) -> Path:
-        """The protobuf schema that belongs to the landing table as it is now.
-
-        A file, because the embedded engine leaves a copy of a schema that is given as text in the folder the process
-        was started in; in the data directory, because it belongs to the table there rather than to this software; and
-        named by its content, because the engine reads a file of one name only once.
-        """
-        mark = self._comments.get(LANDING, "").removeprefix(MARK_PREFIX)
-        file = self._landing_file(mark)
-        return file if mark and file.is_file() else self._write_landing_file()
+    @property
+    def landing_mark(self) -> str:
+        """Of the landing tables as they are now; '' where there are none, or none that carry a mark."""
+        return self._comments.get(TRACES.table, "").removeprefix(MARK_PREFIX)
 
     def run(self, given: Retention) -> None:
         """Does it. `given` comes to hold in place of the tables' retention, or of the default for new tables.
@@ -138,7 +125,7 @@ class Upgrade:
         return [migration for migration in self._migrations if migration.version > done]
 
     def _migrate(self, migration: Migration) -> None:
-        logger.warning("migrating %s to schema version %d (%s)", self._directory, migration.version, migration.name)
+        logger.warning("migrating %s to schema version %d (%s)", self._place.name, migration.version, migration.name)
         if self.holds_data:
             self._note(migration, finished=False)
         for number, sql in enumerate(migration.statements, 1):
@@ -172,17 +159,13 @@ class Upgrade:
         for name in (*current, *sorted(marked.difference(current))):
             with _failing_as(f"drop {name}"):
                 self._client.command(query_text("drop_table.sql"), parameters={"table": name})
-        self._write_landing_file()
+        self._place.before_views()
         for statement in stateless:
             self._create(statement)
             with _failing_as(f"mark {statement.makes}"):
                 self._client.command(mark_statement(statement))
-        for statement in stateless:
-            with _failing_as(f"take up {statement.makes}"):
-                for query in ("detach_table.sql", "attach_table.sql"):
-                    self._client.command(query_text(query), parameters={"table": statement.name})
-        for file in set(self._directory.glob("landing-*.proto")) - {self._landing_file(_landing_mark())}:
-            file.unlink(missing_ok=True)
+        with _failing_as("take up the views"):
+            self._place.after_views(self._client, [statement.name for statement in stateless])
         self._comments = {statement.name: statement.mark for statement in stateless}
 
     def _create(self, statement: Statement) -> None:
@@ -192,20 +175,6 @@ class Upgrade:
     def _note(self, migration: Migration, *, finished: bool) -> None:
         with _failing_as("note the schema version"):
             self._client.command(query_text("note_migration.sql"), parameters=note(migration, finished=finished))
-
-    def _landing_file(self, mark: str) -> Path:
-        return self._directory / f"landing-{mark}.proto"
-
-    def _write_landing_file(self) -> Path:
-        """This software's. Beside its place and renamed, so that one that is there is whole."""
-        file = self._landing_file(_landing_mark())
-        unfinished = file.with_suffix(".tmp")
-        try:
-            unfinished.write_text(landing_schema(), encoding="utf-8")
-            unfinished.rename(file)
-        except OSError as error:
-            raise StoreUnusable(f"cannot write {file}: {error.strerror or error}") from error
-        return file
 
 
 def creation(version: int) -> Migration:
@@ -227,11 +196,6 @@ def note(migration: Migration, *, finished: bool) -> dict[str, str | int]:
 def mark_statement(statement: Statement) -> str:
     """What puts the mark on a view or pass-through table. Written out: the engine takes a comment as a literal only."""
     return written_out(query_text("mark_table.sql"), {"table": statement.name, "mark": statement.mark})
-
-
-def _landing_mark() -> str:
-    (landing,) = (statement for statement in statements() if statement.name == LANDING)
-    return landing.mark.removeprefix(MARK_PREFIX)
 
 
 @contextmanager

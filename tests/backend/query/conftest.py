@@ -13,7 +13,7 @@ SQL_LIMITS = Limits(seconds=3, rows=100_000, result_bytes=16 << 20, memory_bytes
 @pytest.fixture(scope="module")
 def sandbox(house) -> Iterator[Sandbox]:
     """Handles of the module's own, with limits small enough to be reached."""
-    opened = house.run(Sandbox.open(house.store.dsn, SQL_LIMITS))
+    opened = house.run(Sandbox.open(house.store.connect, SQL_LIMITS))
     yield opened
     house.run(opened.close())
 

@@ -49,7 +49,7 @@ class Hard(Question[Answer[Row]], name="hard", row=Row):
 @pytest.fixture
 def queries(house):
     """Handles of the test's own, with little memory."""
-    opened = house.run(Queries.open(house.store.dsn, QueryLimits(seconds=30, memory_bytes=64 << 20, threads=1)))
+    opened = house.run(Queries.open(house.store.connect, QueryLimits(seconds=30, memory_bytes=64 << 20, threads=1)))
     yield opened
     house.run(opened.close())
 
@@ -104,7 +104,7 @@ def test_a_statement_that_slips_away_is_stopped_by_the_engine(house):
     """Whoever waits for it without a deadline of his own: the handle has one, a second later."""
 
     async def ask():
-        queries = await Queries.open(house.store.dsn, QueryLimits(seconds=1, memory_bytes=64 << 20, threads=1))
+        queries = await Queries.open(house.store.connect, QueryLimits(seconds=1, memory_bytes=64 << 20, threads=1))
         with pytest.raises(QuestionTooSlow):
             await queries.fetch(ENDLESS, {})
         await queries.close()
@@ -159,7 +159,7 @@ def test_closing_stops_what_runs(house):
     """Without waiting for its end."""
 
     async def ask():
-        queries = await Queries.open(house.store.dsn, QueryLimits(seconds=1000, memory_bytes=64 << 20, threads=1))
+        queries = await Queries.open(house.store.connect, QueryLimits(seconds=1000, memory_bytes=64 << 20, threads=1))
         asked = asyncio.ensure_future(queries.fetch(ENDLESS, {}))
         await until(house, 1)
         await queries.close()

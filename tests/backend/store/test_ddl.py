@@ -22,7 +22,7 @@ for sql in ddl_statements({"spans": 86400}):
     if not sql.startswith("-- Notes"):
         assert client.command("EXPLAIN AST " + sql)
     client.command(sql)
-upgrade = Upgrade(client, directory)
+upgrade = Upgrade(client, Embedded(directory))
 say(needed=upgrade.needed, holds_data=upgrade.holds_data)
 client.close()
 """

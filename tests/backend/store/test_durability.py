@@ -15,6 +15,7 @@ from store_processes import run, start
 from spanhouse_backend.store import journal
 from spanhouse_backend.store.durability import boot_id, sync_filesystem
 from spanhouse_backend.store.journal import Journal
+from spanhouse_backend.store.landing import TRACES
 
 ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
 SPANS = 20
@@ -22,7 +23,7 @@ SPANS = 20
 # Notes the order of the real calls.
 NOTED = """
 from spanhouse_backend.errors import StoreUnavailable
-from spanhouse_backend.store import store as module
+from spanhouse_backend.store import embedded as module
 events = []
 def noting(name, call):
     def noted(*arguments, **others):
@@ -99,7 +100,7 @@ def test_after_another_boot_the_engines_memory_of_a_group_is_relied_upon_only_wi
     tmp_path, monkeypatch, fsync
 ):
     """With --fsync the group gets one new token for that boot, however often recovery is begun."""
-    written = Journal(tmp_path / "inflight", fsync=fsync).write(b"body", [b"i" * 16])
+    written = Journal(tmp_path / "inflight", fsync=fsync).write(TRACES, b"body", [b"i" * 16])
     assert written.deduplication_token == written.token
 
     def found():

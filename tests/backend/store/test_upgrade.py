@@ -52,7 +52,7 @@ async def store_and_die():
     store = await asyncio.to_thread(Store.open, directory)
     for service in arguments:
         if service == arguments[-1]:
-            store._journal.remove = lambda token: os._exit(9)
+            store._inserting._journal.remove = lambda token: os._exit(9)
         one = frame(request(service, [1000] * {SPANS}).SerializeToString())
         await store.insert_traces(join([one]), [one.identity])
 
@@ -146,7 +146,7 @@ extra = Migration(3, "extra", (
 ))
 def migrate():
     client = engine()
-    upgrade = Upgrade(client, directory, (*MIGRATIONS, extra))
+    upgrade = Upgrade(client, Embedded(directory), (*MIGRATIONS, extra))
     say(begun=True)
     upgrade.run({})
     client.close()
@@ -227,7 +227,7 @@ from spanhouse_backend.store import upgrade as module
 module.SECONDS_BETWEEN_WORDS = 0.2
 slow = Migration(3, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
 try:
-    Upgrade(engine(), directory, (*MIGRATIONS, slow)).run({})
+    Upgrade(engine(), Embedded(directory), (*MIGRATIONS, slow)).run({})
 except Exception as error:
     say(kind=type(error).__name__, error=str(error))
 """
