@@ -71,7 +71,7 @@ SHOW CREATE USER default
 SHOW CLUSTERS
 SHOW DICTIONARIES
 SHOW SETTINGS LIKE 'max%'
-SHOW CREATE TABLE spanhouse_batches
+SHOW CREATE TABLE spanhouse_migrations
 SHOW CREATE TABLE system.users
 SHOW COLUMNS FROM users FROM system
 SHOW TABLES FROM secret
@@ -217,8 +217,8 @@ SELECT * FROM null('a String')
 SELECT * FROM mergeTreeIndex(default, otel_traces)
 SELECT * FROM filesystem('/')
 SELECT * FROM values('a AggregateFunction(sum, UInt8)', ('x'))
-SELECT * FROM spanhouse_batches
-SELECT * FROM default.spanhouse_batches
+SELECT * FROM spanhouse_migrations
+SELECT * FROM default.spanhouse_migrations
 SELECT * FROM otlp_traces_landing
 SELECT * FROM `default.otel_traces`
 SELECT * FROM `system.one`
@@ -246,14 +246,14 @@ SELECT 1 IN system.users
 SELECT 1 IN (system.users)
 SELECT in(1, system.users)
 SELECT 1 GLOBAL NOT IN system.users
-SELECT 'x' IN spanhouse_batches
+SELECT 'x' IN spanhouse_migrations
 SELECT 1 NOT IN otlp_spans
 SELECT (1, 2) IN system.users
 WITH system AS (SELECT 1 AS users) SELECT 1 IN system.users
 WITH system AS (SELECT 1 AS users) SELECT * FROM system.users
 WITH users AS (SELECT 1) SELECT * FROM system.users
-WITH spanhouse_batches AS (SELECT 1) SELECT * FROM default.spanhouse_batches
-SELECT * FROM (WITH spanhouse_batches AS (SELECT 1) SELECT * FROM spanhouse_batches), spanhouse_batches
+WITH spanhouse_migrations AS (SELECT 1) SELECT * FROM default.spanhouse_migrations
+SELECT * FROM (WITH spanhouse_migrations AS (SELECT 1) SELECT * FROM spanhouse_migrations), spanhouse_migrations
 SELECT 1 FROM otel_traces AS system WHERE 1 IN system.users
 SELECT 1 INTO OUTFILE 'TARGET'
 SELECT 1 INTO OUTFILE 'TARGET' AND STDOUT

@@ -15,10 +15,10 @@ class Refused(ValueError):
 
 DATABASE = "default"
 """Where our tables are."""
-# Our tables that are meant to be read. What they are filled from and remembered in (otlp_*, spanhouse_*) is not.
-_OUR_TABLES = re.compile(r"otel_[a-z0-9_]+|span_(durations|stats)_[a-z0-9]+|spanhouse_rejected")
+# Our tables that are meant to be read. What they are filled from and remembered in (otlp_*, other spanhouse_*) is not.
+_OUR_TABLES = re.compile(r"otel_[a-z0-9_]+|span_(durations|stats)_[a-z0-9]+|spanhouse_(batches|rejected)")
 KEPT_TABLES = re.compile("otlp_|spanhouse_")
-"""How the names of our tables begin that are not, spanhouse_rejected apart."""
+"""How the names of our tables begin that are not, spanhouse_batches and spanhouse_rejected apart."""
 # What clients look up before they offer tables, columns and functions for choice.
 SYSTEM_TABLES = {
     "system": frozenset(
