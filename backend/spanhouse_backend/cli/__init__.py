@@ -15,6 +15,7 @@ from spanhouse_backend.cli.exchange.export import export
 from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
+from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
 from spanhouse_backend.cli.retention import retention
 from spanhouse_backend.cli.schema import schema
@@ -76,6 +77,8 @@ _COMMANDS = (
     compare,
     slow,
     errors,
+    callers,
+    callees,
     attributes,
     impact,
     spans,

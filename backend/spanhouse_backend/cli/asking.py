@@ -236,9 +236,12 @@ def _nothing(answer: Answered, noun: str) -> str:
         )
     if "until" in answer.texts:
         return f"No {noun}{of} before {answer.head['to']}. Without --until, {command} shows everything until now."
+    required = {parameter.name for parameter in answer.question.parameters() if parameter.required}
+    if optional := [name for name in narrowed if name not in required]:
+        every = {"service": "every service", "name": "every function"}.get(optional[-1], "all of them")
+        return f"No {noun}{of} are stored. Without --{optional[-1]}, {command} shows {every}."
     if narrowed:
-        every = {"service": "every service", "name": "every function"}.get(narrowed[-1], "all of them")
-        return f"No {noun}{of} are stored. Without --{narrowed[-1]}, {command} shows {every}."
+        return f"No {noun}{of} are stored."
     if noun not in {"calls", "spans"}:
         return f"No {noun} are stored."
     return (

@@ -6,6 +6,7 @@ from spanhouse_backend.cli.asking import Answered, columns_of, dim, question_com
 from spanhouse_backend.cli.output import count, duration, printable
 from spanhouse_backend.cli.tables import Column, print_table
 from spanhouse_backend.query.questions.attributes import AttributeImpact, Attributes
+from spanhouse_backend.query.times import iso_time
 
 _EXAMPLES = """\b
 Examples:
@@ -16,6 +17,7 @@ _IMPACT_EXAMPLES = """\b
 Examples:
   spanhouse impact checkout.pay
   spanhouse impact checkout.pay --slower-than 250ms --since 1d
+  spanhouse impact checkout.pay --during 2h..1h --since 1d          what was different an hour ago
 """
 
 
@@ -42,24 +44,37 @@ def attributes(answer: Answered, out: Console) -> None:
     )
 
 
-@question_command(AttributeImpact, examples=_IMPACT_EXAMPLES, positional="name", noun="attributes of slow calls")
+@question_command(AttributeImpact, examples=_IMPACT_EXAMPLES, positional="name", noun="attribute values that stand out")
 def impact(answer: Answered, out: Console) -> None:
-    """Show which attribute values are over-represented among the slow calls. Best asked of one function at a time."""
+    """Show which attribute values are over-represented among slow calls, or in any box of durations and times.
+
+    Best asked of one function at a time.
+    """
     head, rows = answer.head, answer.rows
     title(answer, out)
-    dim(
-        out,
-        f"Slow are {head['slow_calls']:,} of {count(head['calls'], 'call')}: longer than {duration(head['over_ns'])}",
-    )
+    dim(out, f"Inside are {head['inside_calls']:,} of {count(head['calls'], 'call')}: {_box(answer)}")
     print_table(
         out,
         [
             Column("attribute", list(map(printable, columns_of(rows, "name"))), 0, "cyan", words=True, least=20),
             Column("value", list(map(printable, columns_of(rows, "value"))), words=True, least=16),
-            Column("of slow", [f"{share:.1%}" for share in columns_of(rows, "slow_share")]),
-            Column("of others", [f"{share:.1%}" for share in columns_of(rows, "other_share")]),
+            Column("inside", [f"{share:.1%}" for share in columns_of(rows, "inside_share")]),
+            Column("outside", [f"{share:.1%}" for share in columns_of(rows, "outside_share")]),
             Column("score", [f"{score:.2f}" for score in columns_of(rows, "score")]),
-            Column("slow calls", [f"{number:,}" for number in columns_of(rows, "slow_calls")], 1),
-            Column("other calls", [f"{number:,}" for number in columns_of(rows, "other_calls")], 2),
+            Column("lift", [f"{lift:.3g}" for lift in columns_of(rows, "lift")], 3),
+            Column("calls inside", [f"{number:,}" for number in columns_of(rows, "inside_calls")], 1),
+            Column("calls outside", [f"{number:,}" for number in columns_of(rows, "outside_calls")], 2),
         ],
     )
+
+
+def _box(answer: Answered) -> str:
+    """What is inside, in words."""
+    head = answer.head
+    words = [f"longer than {duration(head['over_ns'])}"] if head["over_ns"] else []
+    if head["up_to_ns"] is not None:
+        words.append(f"no longer than {duration(head['up_to_ns'])}")
+    begun = head["inside_from_unix_ns"], head["inside_to_unix_ns"]
+    if begun != (answer.from_ns, answer.to_ns):
+        words.append(f"begun from {iso_time(begun[0])} until {iso_time(begun[1])}")
+    return ", ".join(words) or "all of them"

@@ -17,6 +17,8 @@ _MAX_NAME_CHARACTERS = 1024
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
 _TIME = 'ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"'
+# How a parameter that is a whole window is written.
+RANGE = 'two times with ".." between them, or one for "until now": "1d..1h", "2026-01-31T09:00Z..2026-01-31T10:00Z"'
 SINCE = Parameter(
     "since",
     f'Where the window begins: {_TIME}; or all of it: "2026-01-31T09:00Z+1h". Everything stored if not given.',
@@ -77,7 +79,17 @@ def read_window(given: Given) -> Window:
     return parse_window(given[SINCE], given[UNTIL], given.now_ns)
 
 
-def _where(given: Given) -> Filter:
+def read_range(given: Given, parameter: Parameter) -> Window:
+    """The window that a parameter written as RANGE says names. Raises InvalidQuestion naming `parameter`."""
+    since, dots, until = given[parameter].partition("..")
+    try:
+        return parse_window(since.strip(), until.strip() if dots else "", given.now_ns)
+    except InvalidQuestion as error:
+        raise InvalidQuestion(parameter.name, error.problem) from error
+
+
+def read_where(given: Given) -> Filter:
+    """The filter of `filter`, and of `service` and `name`. Raises InvalidQuestion."""
     where = parse_filter(given[FILTER])
     for parameter in (NAME, SERVICE):
         if text := plain(parameter.name, given[parameter]):
@@ -94,6 +106,6 @@ def _limit(given: Given) -> int:
 
 
 Windowed = Annotated[Window, Reads(read_window, SINCE, UNTIL)]
-Filtered = Annotated[Filter, Reads(_where, SERVICE, NAME, FILTER)]
+Filtered = Annotated[Filter, Reads(read_where, SERVICE, NAME, FILTER)]
 Exactly = Annotated[bool, Reads(_exact, EXACT)]
 Limited = Annotated[int, Reads(_limit, LIMIT)]

@@ -10,6 +10,8 @@ from spanhouse.query.answer import Answer, AnswerT
 from spanhouse.query.asking import Asking, Time, Value
 from spanhouse.query.rows import (
     AttributeRow,
+    CalleesAnswer,
+    CallersAnswer,
     CompareAnswer,
     CompareRow,
     DeleteAnswer,
@@ -19,6 +21,7 @@ from spanhouse.query.rows import (
     HistogramRow,
     ImpactAnswer,
     ImpactRow,
+    NeighbourRow,
     NoRow,
     PercentilesRow,
     RecordedSpan,
@@ -37,6 +40,8 @@ _HEATMAP: Asking[Answer[HeatmapRow]] = Asking("GET", "/heatmap", Answer, Heatmap
 _HISTOGRAM: Asking[Answer[HistogramRow]] = Asking("GET", "/histogram", Answer, HistogramRow)
 _SLOWEST: Asking[Answer[RecordedSpan]] = Asking("GET", "/slowest", Answer, RecordedSpan)
 _ERRORS: Asking[Answer[ErrorRow]] = Asking("GET", "/errors", Answer, ErrorRow)
+_CALLERS: Asking[CallersAnswer] = Asking("GET", "/callers", CallersAnswer, NeighbourRow)
+_CALLEES: Asking[CalleesAnswer] = Asking("GET", "/callees", CalleesAnswer, NeighbourRow)
 _ATTRIBUTES: Asking[Answer[AttributeRow]] = Asking("GET", "/attributes", Answer, AttributeRow)
 _ATTRIBUTE_IMPACT: Asking[ImpactAnswer] = Asking("GET", "/attribute_impact", ImpactAnswer, ImpactRow)
 _SPANS: Asking[SpansAnswer] = Asking("GET", "/spans", SpansAnswer, RecordedSpan)
@@ -364,6 +369,62 @@ class Questions(ABC):
             _ERRORS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
         )
 
+    def callers(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> CallersAnswer:
+        """Which functions call this one, and how much of its time is due to each? What takes most comes first.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: The function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _CALLERS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
+    def callees(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> CalleesAnswer:
+        """Which functions does this one call, and how much of its time goes into each? What takes most comes first.
+
+        A callee is what was recorded as its spans' child, in whatever service it ran.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: The function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _CALLEES, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
     def attributes(
         self,
         *,
@@ -400,12 +461,15 @@ class Questions(ABC):
         name: str | None = None,
         filter: str | None = None,
         slower_than: str | None = None,
+        up_to: str | None = None,
+        during: str | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> ImpactAnswer:
-        """Which attribute values are over-represented among the slow calls? The highest score comes first.
+        """Which attribute values are over-represented among the slow calls, or in any box of durations and times?
 
-        Ask it of one function at a time (`service`, `name`): otherwise it finds what slow functions have in common.
+        The highest score comes first. Ask it of one function at a time (`service`, `name`): otherwise it finds what
+        slow functions have in common.
 
         since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
             "2026-01-31T09:00Z+1h". Everything stored if not given.
@@ -414,8 +478,11 @@ class Questions(ABC):
         service: Only this service.
         name: Only this function: the name of its spans.
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
-        slower_than: Which calls are slow: a percentile of those that match ("p95"), or a length of time ("50ms").
-            Default: p95.
+        slower_than: Calls inside took longer: than a percentile of those that match ("p95"), or than a length of
+            time ("50ms"; "0ns" is every call). p95 if nothing is said of what is inside.
+        up_to: Calls inside took no longer than this length of time ("80ms"). However long if not given.
+        during: Calls inside began within this part of the window: two times with ".." between them, or one for
+            "until now": "1d..1h", "2026-01-31T09:00Z..2026-01-31T10:00Z". All of it if not given.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -428,6 +495,8 @@ class Questions(ABC):
             name=name,
             filter=filter,
             slower_than=slower_than,
+            up_to=up_to,
+            during=during,
             limit=limit,
         )
 
@@ -915,6 +984,62 @@ class AsyncQuestions(ABC):
             _ERRORS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
         )
 
+    async def callers(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> CallersAnswer:
+        """Which functions call this one, and how much of its time is due to each? What takes most comes first.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: The function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _CALLERS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
+    async def callees(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> CalleesAnswer:
+        """Which functions does this one call, and how much of its time goes into each? What takes most comes first.
+
+        A callee is what was recorded as its spans' child, in whatever service it ran.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: The function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _CALLEES, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
     async def attributes(
         self,
         *,
@@ -951,12 +1076,15 @@ class AsyncQuestions(ABC):
         name: str | None = None,
         filter: str | None = None,
         slower_than: str | None = None,
+        up_to: str | None = None,
+        during: str | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> ImpactAnswer:
-        """Which attribute values are over-represented among the slow calls? The highest score comes first.
+        """Which attribute values are over-represented among the slow calls, or in any box of durations and times?
 
-        Ask it of one function at a time (`service`, `name`): otherwise it finds what slow functions have in common.
+        The highest score comes first. Ask it of one function at a time (`service`, `name`): otherwise it finds what
+        slow functions have in common.
 
         since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
             "2026-01-31T09:00Z+1h". Everything stored if not given.
@@ -965,8 +1093,11 @@ class AsyncQuestions(ABC):
         service: Only this service.
         name: Only this function: the name of its spans.
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
-        slower_than: Which calls are slow: a percentile of those that match ("p95"), or a length of time ("50ms").
-            Default: p95.
+        slower_than: Calls inside took longer: than a percentile of those that match ("p95"), or than a length of
+            time ("50ms"; "0ns" is every call). p95 if nothing is said of what is inside.
+        up_to: Calls inside took no longer than this length of time ("80ms"). However long if not given.
+        during: Calls inside began within this part of the window: two times with ".." between them, or one for
+            "until now": "1d..1h", "2026-01-31T09:00Z..2026-01-31T10:00Z". All of it if not given.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -979,6 +1110,8 @@ class AsyncQuestions(ABC):
             name=name,
             filter=filter,
             slower_than=slower_than,
+            up_to=up_to,
+            during=during,
             limit=limit,
         )
 

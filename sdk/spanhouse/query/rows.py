@@ -161,6 +161,47 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourRow:
+    """A function on the other side of calls from one to another, with those calls as the function called recorded them.
+
+    `share` is their time as a share of the time of all calls of the function that was asked about. Callees' shares may
+    add up to more than 1 when they ran side by side, or went on after their caller had returned.
+    """
+
+    service: str
+    name: str
+    calls: int
+    errors: int
+    total_ns: int
+    mean_ns: float
+    p50_ns: int
+    p99_ns: int
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallersAnswer(Answer[NeighbourRow]):
+    """The callers of a function that was called `calls` times.
+
+    `looked_up` of these calls is what rows are about; `roots` of them were called by nobody, and `orphans` by a span
+    that is not stored.
+    """
+
+    calls: int
+    looked_up: int
+    roots: int
+    orphans: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalleesAnswer(Answer[NeighbourRow]):
+    """The callees of a function that was called `calls` times; rows are about what `looked_up` of them called."""
+
+    calls: int
+    looked_up: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeRow:
     """One attribute, named as in a filter: attr.KEY of spans, resource.KEY of where they come from.
 
@@ -177,29 +218,38 @@ class AttributeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpactRow:
-    """One value of one attribute, more frequent among the slow calls than among the others.
+    """One value of one attribute, more frequent among the calls inside than among those outside.
 
-    `slow_share` is how many of the slow calls have it, `other_share` how many of the others, from 0 to 1. The score is
-    the difference: 1 is had by all slow calls and no other, 0 says nothing. A difference rather than a ratio, because
-    a value that one slow call has and no other would have an infinite ratio, and explains one call.
+    `inside_share` is how many of the calls inside have it, `outside_share` how many of the others, from 0 to 1. The
+    score is the difference: 1 is had by all calls inside and no other, 0 says nothing. `lift` is how many times as
+    often it is found inside as among all calls. Rows are in order of the score, because a value that one call inside
+    has and no other has the highest lift there is, and explains one call.
     """
 
     name: str
     value: str
-    slow_calls: int
-    other_calls: int
-    slow_share: float
-    other_share: float
+    inside_calls: int
+    outside_calls: int
+    inside_share: float
+    outside_share: float
+    lift: float
     score: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImpactAnswer(Answer[ImpactRow]):
-    """The values that go with being slow: slow are the `slow_calls` of all `calls` that took longer than `over_ns`."""
+    """The values that go with being inside.
+
+    Inside are the `inside_calls` of all `calls` that took longer than `over_ns` and no longer than `up_to_ns` (null is
+    however long; an `over_ns` of 0 is every call), and began from `inside_from_unix_ns` on, before `inside_to_unix_ns`.
+    """
 
     over_ns: int
+    up_to_ns: int | None
+    inside_from_unix_ns: int
+    inside_to_unix_ns: int
     calls: int
-    slow_calls: int
+    inside_calls: int
 
 
 @dataclass(frozen=True, kw_only=True)

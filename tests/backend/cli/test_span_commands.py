@@ -94,8 +94,8 @@ def test_attributes_are_listed_as_filters_name_them(ask):
 
 def test_impact_finds_what_the_slow_calls_have_in_common(ask):
     _, slow, _, row = ask("impact", "work", *WINDOW, "--slower-than", "38ms").splitlines()
-    assert slow == "Slow are 2 of 40 calls: longer than 38ms"
-    assert row.split() == ["attr.tier", "gold", "100.0%", "0.0%", "1.00", "2", "0"]
+    assert slow == "Inside are 2 of 40 calls: longer than 38ms"
+    assert row.split() == ["attr.tier", "gold", "100.0%", "0.0%", "1.00", "20", "2", "0"]
 
 
 @pytest.fixture

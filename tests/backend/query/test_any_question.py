@@ -61,6 +61,10 @@ VALUES = {
     "timezone": st.sampled_from(["UTC", "Asia/Kathmandu", "America/Havana"]),
     "scale": st.integers(0, 6).map(str),
     "order": st.sampled_from(["newest", "oldest"]),
+    "up_to": st.sampled_from(["20s", "1000s"]),
+    "during": st.sampled_from(["2026-01-05T00:00Z..", "2026-01-05T10:00Z..2026-01-05T10:30Z", "40w"]).map(
+        lambda text: text.removesuffix("..")
+    ),
     "slower_than": st.sampled_from(["p0", "p50", "p100", "1us", "10s"]),
 }
 # Questions by steps have to be asked of a window that is not longer than its steps allow.
@@ -90,11 +94,12 @@ def stored(house):
 @given(data=st.data())
 def test_any_parameters_that_make_sense_are_answered_as_described(house, question, data):
     names = [parameter.name for parameter in question.parameters() if parameter.name in VALUES]
+    required = {parameter.name for parameter in question.parameters() if parameter.required}
     by_steps = "step" in names
     texts = {
         name: data.draw(SHORT[name] if by_steps and name in SHORT else VALUES[name], label=name)
         for name in names
-        if data.draw(st.booleans(), label=f"{name}?") or (by_steps and name in SHORT)
+        if name in required or data.draw(st.booleans(), label=f"{name}?") or (by_steps and name in SHORT)
     }
     response = house.get(f"/api/v1/{question.name}?{urlencode(texts)}")
     assert response.status_code == 200, response.text

@@ -84,13 +84,14 @@ def test_the_value_that_makes_calls_slow_comes_first(house):
     answer = house.ask(AttributeImpact, service="impact", slower_than="40ms", **DAY)
     slow = [attributes for duration, attributes in made if duration > 40_000_000]
     others = [attributes for duration, attributes in made if duration <= 40_000_000]
-    assert (answer.over_ns, answer.calls, answer.slow_calls) == (40_000_000, 400, len(slow))
+    assert (answer.over_ns, answer.calls, answer.inside_calls) == (40_000_000, 400, len(slow))
     first = answer.rows[0]
     assert (first.name, first.value) == ("attr.tier", "free")
-    assert (first.slow_calls, first.slow_share) == (len(slow), 1)
-    assert first.other_calls == sum(attributes["tier"] == "free" for attributes in others)
-    assert first.other_share == pytest.approx(first.other_calls / len(others))
-    assert first.score == pytest.approx(first.slow_share - first.other_share)
+    assert (first.inside_calls, first.inside_share) == (len(slow), 1)
+    assert first.outside_calls == sum(attributes["tier"] == "free" for attributes in others)
+    assert first.outside_share == pytest.approx(first.outside_calls / len(others))
+    assert first.score == pytest.approx(first.inside_share - first.outside_share)
+    assert first.lift == pytest.approx(1 / ((first.inside_calls + first.outside_calls) / 400))
     assert [row.score for row in answer.rows] == sorted((row.score for row in answer.rows), reverse=True)
     assert not [row for row in answer.rows if row.name == "attr.same" or row.value == "gold"]
     assert all(row.score < 0.2 for row in answer.rows[1:])
@@ -99,16 +100,55 @@ def test_the_value_that_makes_calls_slow_comes_first(house):
 def test_slow_is_longer_than_a_percentile_unless_said_otherwise(house):
     house.insert(*calls("tail", [(number * 1000, {"n": str(number)}) for number in range(1, 101)]))
     answer = house.ask(AttributeImpact, service="tail", **DAY)
-    assert (answer.over_ns, answer.calls, answer.slow_calls) == (95_000, 100, 5)
+    assert (answer.over_ns, answer.calls, answer.inside_calls) == (95_000, 100, 5)
     assert {row.value for row in answer.rows} == {"96", "97", "98", "99", "100"}
-    assert house.ask(AttributeImpact, service="tail", slower_than="p50", **DAY).slow_calls == 50
+    assert house.ask(AttributeImpact, service="tail", slower_than="p50", **DAY).inside_calls == 50
+
+
+def test_a_box_of_the_heatmap_is_held_against_all_that_lies_outside(house):
+    """Longer than, no longer than, and begun within: each bound as the heatmap's cells have it."""
+    made = [(number * 1000, {"n": str(number)}) for number in range(100)]
+    house.insert(*calls("boxed", made))
+
+    def inside(**box):
+        answer = house.ask(AttributeImpact, service="boxed", **box, **DAY)
+        assert answer.calls == 100
+        assert answer.inside_calls == len(answer.rows)
+        return sorted(int(row.value) for row in answer.rows)
+
+    assert inside(slower_than="10us", up_to="20us") == list(range(11, 21))
+    assert inside(up_to="3us") == [0, 1, 2, 3]
+    # Each began a nanosecond after the one before.
+    assert inside(during="2026-01-05T10:00Z-1h") == []
+    assert inside(during=f"2026-01-05T09:00Z..{MONDAY_10H + 5}") == [0, 1, 2, 3, 4]
+    assert inside(during=f"{MONDAY_10H + 50}..{MONDAY_10H + 60}", slower_than="54us") == [55, 56, 57, 58, 59]
+    assert inside(slower_than="p50", up_to="60us") == list(range(50, 61))
+    answer = house.ask(AttributeImpact, service="boxed", slower_than="10us", up_to="20us", **DAY)
+    assert (answer.over_ns, answer.up_to_ns) == (10_000, 20_000)
+    assert (answer.inside_from_unix_ns, answer.inside_to_unix_ns) == (answer.from_ns, answer.to_ns)
+    assert {(row.inside_share, row.outside_share, row.lift) for row in answer.rows} == {(0.1, 0.0, 10.0)}
+
+
+@pytest.mark.parametrize(
+    ("box", "parameter", "problem"),
+    [
+        ({"up_to": "5"}, "up_to", "is not a length of time"),
+        ({"up_to": "5ms", "slower_than": "5ms"}, "up_to", "not longer than slower_than"),
+        ({"during": "yesterday"}, "during", "not a time"),
+        ({"during": "2026-01-07T00:00Z+1h"}, "during", "lies outside the window"),
+    ],
+)
+def test_a_box_that_nothing_can_be_in_is_refused(box, parameter, problem):
+    with pytest.raises(InvalidQuestion, match=problem) as refused:
+        AttributeImpact.read({**DAY, **box}, MONDAY_10H + 10**9 * 864_000)
+    assert refused.value.parameter == parameter
 
 
 def test_nothing_is_slow_where_all_calls_are_alike_or_none(house):
     house.insert(*calls("alike", [(1000, {"n": str(number)}) for number in range(10)]))
     for service, count in (("alike", 10), ("nobody", 0)):
         answer = house.ask(AttributeImpact, service=service, **DAY)
-        assert (answer.calls, answer.slow_calls, answer.rows) == (count, 0, ())
+        assert (answer.calls, answer.inside_calls, answer.rows) == (count, 0, ())
 
 
 def test_slower_than_what_makes_no_sense_is_refused():

@@ -191,6 +191,8 @@ EVERY = [
     ("errors", {}),
     ("attributes", {}),
     ("attribute_impact", {"slower_than": "p50"}),
+    ("callers", {"name": "f1"}),
+    ("callees", {"name": "f1"}),
     ("spans", {"limit": "2", "order": "oldest"}),
     ("compare", {"baseline": "2026-01-05T09:00Z+1h", "candidate": "2026-01-05T10:00Z+1h"}),
 ]
@@ -209,7 +211,7 @@ def test_every_question_is_the_same_over_grpc_and_rest_and_as_described(house, q
     document = asked(query, question, **texts)
     path = f"/api/v1/{question}?{urlencode(texts)}"
     assert house.get(path).json() == document == house.get(path).json()
-    assert document["rows"] or question in {"errors", "compare"}
+    assert document["rows"] or question in {"errors", "compare", "callers", "callees"}
     document_model(kind).model_validate_json(house.get(path).content, strict=True)
 
 
@@ -238,7 +240,9 @@ class BrokenStore:
         raise StoreUnavailable("answering a query: the disk is on fire")
 
 
-@pytest.mark.parametrize("path", [*(f"/api/v1/{name}" for name, _ in EVERY), f"/api/v1/trace/{'e' * 32}"])
+@pytest.mark.parametrize(
+    "path", [*(f"/api/v1/{name}?{urlencode(texts)}" for name, texts in EVERY), f"/api/v1/trace/{'e' * 32}"]
+)
 def test_rest_says_when_the_store_fails(path):
     app = FastAPI()
     app.include_router(query_router(Reader(BrokenStore()), None))

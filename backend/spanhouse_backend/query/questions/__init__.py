@@ -13,6 +13,7 @@ from spanhouse_backend.query.questions.errors import Errors
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
+from spanhouse_backend.query.questions.neighbours import Callees, Callers
 from spanhouse_backend.query.questions.percentiles import Percentiles
 from spanhouse_backend.query.questions.series import Series
 from spanhouse_backend.query.questions.services import Services
@@ -30,6 +31,8 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Histogram,
     Slowest,
     Errors,
+    Callers,
+    Callees,
     Attributes,
     AttributeImpact,
     Spans,

@@ -8,18 +8,23 @@ from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import attribute_name
-from spanhouse_backend.query.parameters import Filtered, Limited, Windowed
+from spanhouse_backend.query.parameters import RANGE, Filtered, Limited, Windowed, read_range, read_window
 from spanhouse_backend.query.percentiles import parse_level
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import choose, notes
 from spanhouse_backend.query.statements import statement
-from spanhouse_backend.query.times import parse_length
+from spanhouse_backend.query.times import Window, parse_length
 
 SLOWER_THAN = Parameter(
     "slower_than",
-    'Which calls are slow: a percentile of those that match ("p95"), or a length of time ("50ms").',
-    "p95",
+    'Calls inside took longer: than a percentile of those that match ("p95"), or than a length of time ("50ms"; "0ns" '
+    "is every call). p95 if nothing is said of what is inside.",
 )
+UP_TO = Parameter("up_to", 'Calls inside took no longer than this length of time ("80ms"). However long if not given.')
+DURING = Parameter("during", f"Calls inside began within this part of the window: {RANGE}. All of it if not given.")
+_USUALLY = "p95"
+# More nanoseconds than any span takes.
+_HOWEVER_LONG_NS = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +73,38 @@ class Attributes(Question[Answer[AttributeRow]], name="attributes", row=Attribut
 
 @dataclass(frozen=True, slots=True)
 class ImpactRow:
-    """One value of one attribute, more frequent among the slow calls than among the others.
+    """One value of one attribute, more frequent among the calls inside than among those outside.
 
-    `slow_share` is how many of the slow calls have it, `other_share` how many of the others, from 0 to 1. The score is
-    the difference: 1 is had by all slow calls and no other, 0 says nothing. A difference rather than a ratio, because
-    a value that one slow call has and no other would have an infinite ratio, and explains one call.
+    `inside_share` is how many of the calls inside have it, `outside_share` how many of the others, from 0 to 1. The
+    score is the difference: 1 is had by all calls inside and no other, 0 says nothing. `lift` is how many times as
+    often it is found inside as among all calls. Rows are in order of the score, because a value that one call inside
+    has and no other has the highest lift there is, and explains one call.
     """
 
     name: str
     value: str
-    slow_calls: int
-    other_calls: int
-    slow_share: float
-    other_share: float
+    inside_calls: int
+    outside_calls: int
+    inside_share: float
+    outside_share: float
+    lift: float
     score: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImpactAnswer(Answer[ImpactRow]):
-    """The values that go with being slow: slow are the `slow_calls` of all `calls` that took longer than `over_ns`."""
+    """The values that go with being inside.
+
+    Inside are the `inside_calls` of all `calls` that took longer than `over_ns` and no longer than `up_to_ns` (null is
+    however long; an `over_ns` of 0 is every call), and began from `inside_from_unix_ns` on, before `inside_to_unix_ns`.
+    """
 
     over_ns: int
+    up_to_ns: int | None
+    inside_from_unix_ns: int
+    inside_to_unix_ns: int
     calls: int
-    slow_calls: int
+    inside_calls: int
 
 
 class SlowerThan(NamedTuple):
@@ -101,7 +115,7 @@ class SlowerThan(NamedTuple):
 
 
 def _slower_than(given: Given) -> SlowerThan:
-    text = given[SLOWER_THAN]
+    text = given[SLOWER_THAN] or ("0ns" if given[UP_TO] or given[DURING] else _USUALLY)
     if (level := parse_level(text)) is not None:
         return SlowerThan(None, level)
     try:
@@ -111,37 +125,73 @@ def _slower_than(given: Given) -> SlowerThan:
         raise InvalidQuestion("slower_than", problem) from None
 
 
+def _up_to(given: Given) -> int | None:
+    if not (text := given[UP_TO]):
+        return None
+    up_to_ns = parse_length(UP_TO.name, text)
+    over_ns = _slower_than(given).over_ns
+    if up_to_ns > _HOWEVER_LONG_NS or (over_ns and up_to_ns <= over_ns):
+        raise InvalidQuestion(UP_TO.name, f"{text!r} is not longer than slower_than, {given[SLOWER_THAN]!r}")
+    return up_to_ns
+
+
+def _during(given: Given) -> Window:
+    window = read_window(given)
+    if not given[DURING]:
+        return window
+    part = read_range(given, DURING)
+    within = Window(max(part.from_ns, window.from_ns), min(part.to_ns, window.to_ns))
+    if within.from_ns >= within.to_ns:
+        raise InvalidQuestion(DURING.name, f"{given[DURING]!r} lies outside the window of since and until")
+    return within
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttributeImpact(Question[ImpactAnswer], name="attribute_impact", row=ImpactRow, answer_type=ImpactAnswer):
-    """Which attribute values are over-represented among the slow calls? The highest score comes first.
+    """Which attribute values are over-represented among the slow calls, or in any box of durations and times?
 
-    Ask it of one function at a time (`service`, `name`): otherwise it finds what slow functions have in common.
+    The highest score comes first. Ask it of one function at a time (`service`, `name`): otherwise it finds what slow
+    functions have in common.
     """
 
     window: Windowed
     where: Filtered
     slower_than: Annotated[SlowerThan, Reads(_slower_than, SLOWER_THAN)]
+    up_to_ns: Annotated[int | None, Reads(_up_to, UP_TO)]
+    during: Annotated[Window, Reads(_during, DURING)]
     limit: Limited
 
     async def answer(self, engine: Engine) -> ImpactAnswer:
-        """One row a value; none when no call is slower than the others."""
+        """One row a value; none when no call is inside, or no value more frequent there."""
         chosen = choose(self.window, self.where, exact=True)
         over, level = self.slower_than
-        levels = chosen.percentiles((level,))
-        (threshold,) = await engine.rows(
-            statement("attribute_threshold.sql", {"over": over}, calls=chosen.calls, levels=levels)
+        box = {
+            "up_to_ns": _HOWEVER_LONG_NS if self.up_to_ns is None else self.up_to_ns,
+            "inside_from_ns": self.during.from_ns,
+            "inside_to_ns": self.during.to_ns,
+        }
+        (size,) = await engine.rows(
+            statement(
+                "attribute_threshold.sql",
+                {"over": over, **box},
+                calls=chosen.calls,
+                levels=chosen.percentiles((level,)),
+            )
         )
         bounds = {"from_ns": self.window.from_ns, "to_ns": self.window.to_ns, "limit": self.limit}
-        asked = statement("attribute_impact.sql", bounds | threshold, filter=condition(self.where))
+        asked = statement("attribute_impact.sql", bounds | box | size, filter=condition(self.where))
         return ImpactAnswer(
             source="raw",
             accuracy="exact",
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
             notes=await notes(engine, "raw", *self.window),
-            **threshold,
+            up_to_ns=self.up_to_ns,
+            inside_from_unix_ns=self.during.from_ns,
+            inside_to_unix_ns=self.during.to_ns,
+            **size,
             rows=tuple(
                 ImpactRow(name=attribute_name(values.pop("map"), values.pop("key")), **values)
-                for values in (await engine.rows(asked) if threshold["slow_calls"] else ())
+                for values in (await engine.rows(asked) if size["inside_calls"] else ())
             ),
         )

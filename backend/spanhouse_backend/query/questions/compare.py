@@ -10,12 +10,12 @@ from spanhouse_backend.query.answers import Answer, Source
 from spanhouse_backend.query.comparison import ALPHA, MIN_EFFECT, Comparison, compare
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.inference import Blocks
-from spanhouse_backend.query.parameters import Filtered, Limited
+from spanhouse_backend.query.parameters import RANGE, Filtered, Limited, read_range
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import HOUR_SECONDS, MINUTE_SECONDS, choose, notes, since_first
 from spanhouse_backend.query.statements import statement
 from spanhouse_backend.query.steps import Steps
-from spanhouse_backend.query.times import SECOND_NS, Window, parse_window
+from spanhouse_backend.query.times import SECOND_NS, Window
 
 BLOCKS = 20
 """Into so many blocks of time each window is cut: 10 to 30 is what batch means want (Schmeiser 1982)."""
@@ -23,9 +23,8 @@ MAX_FUNCTIONS = 1000
 """So many functions are compared, those that took most of their window's time."""
 # From here on whole hours are read, of which there are sixty times fewer.
 _LONG_SECONDS = 48 * HOUR_SECONDS
-_RANGE = 'two times with ".." between them, or one for "until now": "1d..1h", "2026-01-31T09:00Z..2026-01-31T10:00Z"'
-BASELINE = Parameter("baseline", f"What to compare with: {_RANGE}.", "1d..1h")
-WITH = Parameter("candidate", f"What is compared: {_RANGE}.", "1h")
+BASELINE = Parameter("baseline", f"What to compare with: {RANGE}.", "1d..1h")
+WITH = Parameter("candidate", f"What is compared: {RANGE}.", "1h")
 SIGNIFICANCE = Parameter(
     "alpha",
     "Of the changes that are reported, at most this share are expected to be false alarms.",
@@ -66,20 +65,12 @@ class _Measured:
     functions: dict[tuple[str, str], Blocks]
 
 
-def _range(given: Given, parameter: Parameter) -> Window:
-    since, dots, until = given[parameter].partition("..")
-    try:
-        return parse_window(since.strip(), until.strip() if dots else "", given.now_ns)
-    except InvalidQuestion as error:
-        raise InvalidQuestion(parameter.name, error.problem) from error
-
-
 def _baseline(given: Given) -> Window:
-    return _range(given, BASELINE)
+    return read_range(given, BASELINE)
 
 
 def _candidate(given: Given) -> Window:
-    window, other = _range(given, WITH), _range(given, BASELINE)
+    window, other = read_range(given, WITH), read_range(given, BASELINE)
     if window.from_ns < other.to_ns and other.from_ns < window.to_ns:
         raise InvalidQuestion("candidate", "it overlaps with the baseline, and would be compared with itself")
     return window
