@@ -27,7 +27,8 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]
     ready_file = folder / "ready.json"
     addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     command = [*SPANHOUSE, "serve", "--data", str(folder / "data"), "--spool", "off", *addresses]
-    command += ["--ready-file", str(ready_file)]
+    # Its log would stand between the lines of the story.
+    command += ["--ready-file", str(ready_file), "--log-level", "warning"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + START_SECONDS
     while not ready_file.exists():
