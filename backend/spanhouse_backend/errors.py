@@ -6,6 +6,7 @@ SpanhouseError
 │   ├── StoreHeld        the data directory is in use by another process
 │   ├── StoreUnusable    the data directory cannot be read or written, or is not ours
 │   ├── MalformedData    the engine could not decode what it was given: the sender's fault
+│   ├── BackupRefused    no backup can be made as things stand
 │   ├── BadPattern       the engine cannot read a regular expression: the asker's fault
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
@@ -49,6 +50,10 @@ class StoreUnusable(StoreError):
 
 class MalformedData(StoreError):
     """The engine could not decode what it was given."""
+
+
+class BackupRefused(StoreError):
+    """No backup can be made as things stand: another is being made, or the data is not in a directory of ours."""
 
 
 class BadPattern(StoreError):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bspanhouse_proto/admin.proto\x12\x0cspanhouse.v1\"\x15\n\x13GetRetentionRequest\"(\n\x13SetRetentionRequest\x12\x11\n\tretention\x18\x01 \x01(\t\"\\\n\tRetention\x12$\n\x04kept\x18\x01 \x03(\x0b\x32\x16.spanhouse.v1.KeptRows\x12)\n\x06tables\x18\x02 \x03(\x0b\x32\x19.spanhouse.v1.StoredTable\")\n\x08KeptRows\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x04\"k\n\x0bStoredTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x15\n\rbytes_on_disk\x18\x04 \x01(\x04\x12\x1b\n\x13oldest_unix_seconds\x18\x05 \x01(\x03\x32\x9f\x01\n\x05\x41\x64min\x12J\n\x0cGetRetention\x12!.spanhouse.v1.GetRetentionRequest\x1a\x17.spanhouse.v1.Retention\x12J\n\x0cSetRetention\x12!.spanhouse.v1.SetRetentionRequest\x1a\x17.spanhouse.v1.Retentionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bspanhouse_proto/admin.proto\x12\x0cspanhouse.v1\"\x15\n\x13GetRetentionRequest\"\x0f\n\rBackupRequest\"0\n\x0b\x42\x61\x63kupPiece\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\"(\n\x13SetRetentionRequest\x12\x11\n\tretention\x18\x01 \x01(\t\"\\\n\tRetention\x12$\n\x04kept\x18\x01 \x03(\x0b\x32\x16.spanhouse.v1.KeptRows\x12)\n\x06tables\x18\x02 \x03(\x0b\x32\x19.spanhouse.v1.StoredTable\")\n\x08KeptRows\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x04\"k\n\x0bStoredTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x15\n\rbytes_on_disk\x18\x04 \x01(\x04\x12\x1b\n\x13oldest_unix_seconds\x18\x05 \x01(\x03\x32\xe3\x01\n\x05\x41\x64min\x12J\n\x0cGetRetention\x12!.spanhouse.v1.GetRetentionRequest\x1a\x17.spanhouse.v1.Retention\x12J\n\x0cSetRetention\x12!.spanhouse.v1.SetRetentionRequest\x1a\x17.spanhouse.v1.Retention\x12\x42\n\x06\x42\x61\x63kup\x12\x1b.spanhouse.v1.BackupRequest\x1a\x19.spanhouse.v1.BackupPiece0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETRETENTIONREQUEST']._serialized_start=45
   _globals['_GETRETENTIONREQUEST']._serialized_end=66
-  _globals['_SETRETENTIONREQUEST']._serialized_start=68
-  _globals['_SETRETENTIONREQUEST']._serialized_end=108
-  _globals['_RETENTION']._serialized_start=110
-  _globals['_RETENTION']._serialized_end=202
-  _globals['_KEPTROWS']._serialized_start=204
-  _globals['_KEPTROWS']._serialized_end=245
-  _globals['_STOREDTABLE']._serialized_start=247
-  _globals['_STOREDTABLE']._serialized_end=354
-  _globals['_ADMIN']._serialized_start=357
-  _globals['_ADMIN']._serialized_end=516
+  _globals['_BACKUPREQUEST']._serialized_start=68
+  _globals['_BACKUPREQUEST']._serialized_end=83
+  _globals['_BACKUPPIECE']._serialized_start=85
+  _globals['_BACKUPPIECE']._serialized_end=133
+  _globals['_SETRETENTIONREQUEST']._serialized_start=135
+  _globals['_SETRETENTIONREQUEST']._serialized_end=175
+  _globals['_RETENTION']._serialized_start=177
+  _globals['_RETENTION']._serialized_end=269
+  _globals['_KEPTROWS']._serialized_start=271
+  _globals['_KEPTROWS']._serialized_end=312
+  _globals['_STOREDTABLE']._serialized_start=314
+  _globals['_STOREDTABLE']._serialized_end=421
+  _globals['_ADMIN']._serialized_start=424
+  _globals['_ADMIN']._serialized_end=651
 # @@protoc_insertion_point(module_scope)

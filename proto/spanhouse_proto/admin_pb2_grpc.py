@@ -44,6 +44,11 @@ class AdminStub(object):
                 request_serializer=spanhouse__proto_dot_admin__pb2.SetRetentionRequest.SerializeToString,
                 response_deserializer=spanhouse__proto_dot_admin__pb2.Retention.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/spanhouse.v1.Admin/Backup',
+                request_serializer=spanhouse__proto_dot_admin__pb2.BackupRequest.SerializeToString,
+                response_deserializer=spanhouse__proto_dot_admin__pb2.BackupPiece.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
@@ -64,6 +69,15 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """Everything that is stored at one moment, as a tar archive in pieces, while spans come in: spanhouse restore makes a
+        data directory of it. One at a time: FAILED_PRECONDITION while another is made, or when the data is in a ClickHouse
+        server, which has backups of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +90,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SetRetention,
                     request_deserializer=spanhouse__proto_dot_admin__pb2.SetRetentionRequest.FromString,
                     response_serializer=spanhouse__proto_dot_admin__pb2.Retention.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=spanhouse__proto_dot_admin__pb2.BackupRequest.FromString,
+                    response_serializer=spanhouse__proto_dot_admin__pb2.BackupPiece.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,6 +151,33 @@ class Admin(object):
             '/spanhouse.v1.Admin/SetRetention',
             spanhouse__proto_dot_admin__pb2.SetRetentionRequest.SerializeToString,
             spanhouse__proto_dot_admin__pb2.Retention.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/spanhouse.v1.Admin/Backup',
+            spanhouse__proto_dot_admin__pb2.BackupRequest.SerializeToString,
+            spanhouse__proto_dot_admin__pb2.BackupPiece.FromString,
             options,
             channel_credentials,
             insecure,

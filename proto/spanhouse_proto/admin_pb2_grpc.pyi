@@ -40,6 +40,11 @@ class AdminStub:
     """Changes it while spans come in, and answers as GetRetention does afterwards. Rows that are too old then go within
     minutes to hours, a whole part at a time.
     """
+    Backup: _grpc.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupPiece]
+    """Everything that is stored at one moment, as a tar archive in pieces, while spans come in: spanhouse restore makes a
+    data directory of it. One at a time: FAILED_PRECONDITION while another is made, or when the data is in a ClickHouse
+    server, which has backups of its own.
+    """
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -49,6 +54,11 @@ class AdminAsyncStub(AdminStub):
     SetRetention: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetRetentionRequest, _admin_pb2.Retention]  # type: ignore[assignment]
     """Changes it while spans come in, and answers as GetRetention does afterwards. Rows that are too old then go within
     minutes to hours, a whole part at a time.
+    """
+    Backup: _aio.UnaryStreamMultiCallable[_admin_pb2.BackupRequest, _admin_pb2.BackupPiece]  # type: ignore[assignment]
+    """Everything that is stored at one moment, as a tar archive in pieces, while spans come in: spanhouse restore makes a
+    data directory of it. One at a time: FAILED_PRECONDITION while another is made, or when the data is in a ClickHouse
+    server, which has backups of its own.
     """
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
@@ -68,6 +78,17 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.Retention, _abc.Awaitable[_admin_pb2.Retention]]:
         """Changes it while spans come in, and answers as GetRetention does afterwards. Rows that are too old then go within
         minutes to hours, a whole part at a time.
+        """
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _admin_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.BackupPiece], _abc.AsyncIterator[_admin_pb2.BackupPiece]]:
+        """Everything that is stored at one moment, as a tar archive in pieces, while spans come in: spanhouse restore makes a
+        data directory of it. One at a time: FAILED_PRECONDITION while another is made, or when the data is in a ClickHouse
+        server, which has backups of its own.
         """
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,12 +4,15 @@ A change is written in query parameters, in the words of the command line, as qu
 bounded, and a browser sends no PATCH for a page of another origin without asking first.
 """
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.admin.answers import RetentionAnswer, StoredTable
@@ -67,7 +70,36 @@ def admin_router(administrator: Administrator) -> APIRouter:
             return failure(400, f"nothing to change: name one of {', '.join(DEFAULT_RETENTION)}")
         return await _answer(administrator.set_retention(change))
 
+    @router.get(
+        "/backup",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"application/x-tar": {}}, "description": "The archive."}},
+    )
+    async def backup() -> Response:
+        """Everything that is stored at one moment, as a tar archive, of which `spanhouse restore` makes a directory."""
+        stack = AsyncExitStack()
+        try:
+            made = await stack.enter_async_context(administrator.backup())
+        except StoreError as error:
+            return failure_of(error)
+        name = f"spanhouse-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+        return _Archive(made.pieces, stack, name)
+
     return router
+
+
+class _Archive(StreamingResponse):
+    """An archive on its way, whose snapshot is dropped when it has arrived, or when nobody waits for it any more."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], stack: AsyncExitStack, name: str) -> None:
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        super().__init__(pieces, media_type="application/x-tar", headers=headers)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        async with self._stack:
+            await super().__call__(scope, receive, send)
 
 
 async def _answer(asked: Coroutine[Any, Any, RetentionAnswer]) -> JSONResponse:

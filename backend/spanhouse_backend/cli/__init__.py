@@ -6,6 +6,7 @@ import click
 
 from spanhouse_backend import COMMANDS_GROUP
 from spanhouse_backend.cli.attributes import attributes, impact
+from spanhouse_backend.cli.backup import backup, restore
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
 from spanhouse_backend.cli.delete import delete
@@ -88,6 +89,8 @@ _COMMANDS = (
     import_spans,
     delete,
     retention,
+    backup,
+    restore,
     schema,
     doctor,
     completion,

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from spanhouse_backend.errors import (
+    BackupRefused,
     ClientGone,
     InvalidQuestion,
     Overloaded,
@@ -23,6 +24,7 @@ RETRY_SECONDS = 1
 """When somebody may ask again who was refused because too many wait, or the store does not answer."""
 _STATUSES: dict[type[SpanhouseError], int] = {
     InvalidQuestion: 400,
+    BackupRefused: 409,
     StatementFailed: 400,
     QuestionTooLarge: 400,
     Overloaded: 429,

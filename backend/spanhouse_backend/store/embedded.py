@@ -9,6 +9,7 @@ from chdb import _chdb
 from clickhouse_connect.driver.client import Client
 
 from spanhouse_backend.errors import StoreUnusable
+from spanhouse_backend.store.backup.snapshot import drop_snapshot
 from spanhouse_backend.store.directory import DirectoryLock
 from spanhouse_backend.store.durability import sync_filesystem
 from spanhouse_backend.store.journal import Journal
@@ -41,6 +42,7 @@ class Embedded:
         self._lock = DirectoryLock.acquire(self._directory)
         # The engine would otherwise take over the process's SIGTERM and its kin.
         _chdb.set_signal_handlers_enabled(0)  # type: ignore[attr-defined]  # absent from the stub
+        drop_snapshot(self.engine_folder())  # of a process that was killed while it made a backup
 
     def release(self) -> None:
         """Lets the directory go."""
@@ -54,7 +56,7 @@ class Embedded:
 
     def connect(self) -> Client:
         """One more handle on the engine of this process. Raises ClickHouseError."""
-        return clickhouse_connect.get_client(dsn=f"chdb://{(self._directory / ENGINE_FOLDER).absolute()}")
+        return clickhouse_connect.get_client(dsn=f"chdb://{self.engine_folder()}")
 
     def journal(self) -> Journal:
         """In the directory, beside the engine's own files. Raises OSError."""
@@ -72,6 +74,10 @@ class Embedded:
     def free_bytes(self) -> int:
         """Space left on the directory's disk. Raises OSError."""
         return self._space.free_bytes()
+
+    def engine_folder(self) -> Path:
+        """In the directory."""
+        return (self._directory / ENGINE_FOLDER).absolute()
 
     def decode_by(self, mark: str) -> None:
         """By the schema that was written down with the landing tables of this mark. Raises StoreUnusable.

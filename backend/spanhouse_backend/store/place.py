@@ -6,6 +6,7 @@ what is being inserted is written down first, and what has to be done around a c
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from clickhouse_connect.driver.client import Client
@@ -83,6 +84,9 @@ class Place(Protocol):
 
     def free_bytes(self) -> int:
         """Space left for what is stored. Raises OSError where that cannot be known."""
+
+    def engine_folder(self) -> Path:
+        """Where the engine keeps its files. Raises BackupRefused where that is not for us to read."""
 
     def decode_by(self, mark: str) -> None:
         """From here on requests are decoded for the landing tables that carry `mark`; '' is this software's."""

@@ -7,18 +7,20 @@ different there, is a `Place`'s to know. Nothing here knows what a span or a per
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable, StoreUnusable
+from spanhouse_backend.errors import BackupRefused, MalformedData, StoreError, StoreUnavailable, StoreUnusable
 from spanhouse_backend.retention import Retention
+from spanhouse_backend.store.backup.snapshot import Snapshot, drop_snapshot, take_snapshot
 from spanhouse_backend.store.embedded import Embedded
+from spanhouse_backend.store.held import held
 from spanhouse_backend.store.inserting import Inserting
 from spanhouse_backend.store.landing import TRACES, Landing
 from spanhouse_backend.store.place import Place
@@ -71,6 +73,7 @@ class Store:
         self._sizes_sql = query_text("table_sizes.sql")
         self._idle_readers = readers
         self._admin = admin
+        self._snapshot_taken = False
         self._insert_threads = ThreadPoolExecutor(INSERTERS, thread_name_prefix="spanhouse-insert")
         self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="spanhouse-read")
         # So that what takes long, such as altering a table, keeps neither spans nor answers waiting.
@@ -181,9 +184,35 @@ class Store:
         """Runs `work` on a handle and a thread of its own, one at a time. Raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._admin_thread, self._administer, work)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """All tables between two groups, for as long as the block runs; inserts wait while the links are made.
+
+        Raises BackupRefused while another is there, or where the engine's files are not here; StoreUnavailable.
+        """
+        if self._snapshot_taken:
+            raise BackupRefused("another backup is being made: one at a time, try again when it has ended")
+        files = self._place.engine_folder()
+        self._snapshot_taken = True
+        try:
+            yield await self.administer(lambda client: self._take_snapshot(client, files))
+        finally:
+            # On the same thread: after the links are made, also when nobody waits for them any more.
+            await self.administer(lambda _: drop_snapshot(files))
+            self._snapshot_taken = False
+
     async def close(self) -> None:
         """Waits for running calls, closes the engine, gives up the place."""
         await asyncio.to_thread(self._close)
+
+    def _take_snapshot(self, client: Client, files: Path) -> Snapshot:
+        with held(self._insert_threads, INSERTERS):
+            if self._inserting.open_tokens:
+                raise StoreUnavailable("an insert failed half-way and is not finished yet: no backup could be whole")
+            try:
+                return take_snapshot(client, files)
+            except OSError as error:
+                raise StoreUnavailable(f"making a backup: {error.strerror or error}") from error
 
     def _administer(self, work: Callable[[Client], T]) -> T:
         try:

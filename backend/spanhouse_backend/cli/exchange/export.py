@@ -1,11 +1,7 @@
 """`spanhouse export`: spans into a file, as Parquet or as OTLP."""
 
-import contextlib
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -13,6 +9,7 @@ from spanhouse_backend.cli.asking import Row, Texts, question_options
 from spanhouse_backend.cli.client import Where, ask, where_options
 from spanhouse_backend.cli.exchange.otlp_lines import line, requests
 from spanhouse_backend.cli.exchange.parquet import ParquetError, write_parquet
+from spanhouse_backend.cli.files import refuse_to_overwrite, target
 from spanhouse_backend.cli.output import count
 from spanhouse_backend.cli.spans import every_span
 from spanhouse_backend.query.questions.spans import Spans
@@ -39,8 +36,7 @@ def export(file: str, texts: Texts, where: Where, *, force: bool) -> None:
     does.
     """
     path = Path(file)
-    if file != "-" and path.exists() and not force:
-        raise click.UsageError(f"{file} is there already: name another, or write over it with --force")
+    refuse_to_overwrite(file, force=force)
     written = 0
 
     def call(query: QueryStub) -> None:
@@ -50,11 +46,11 @@ def export(file: str, texts: Texts, where: Where, *, force: bool) -> None:
                 yield row
 
         rows = counted(every_span(query, {**texts, "order": "oldest"})[1])
-        with _target(file) as target:
+        with target(file) as opened:
             if path.suffix == ".parquet":
-                write_parquet(rows, target)
+                write_parquet(rows, opened)
             else:
-                target.writelines(map(line, requests(rows)))
+                opened.writelines(map(line, requests(rows)))
 
     try:
         ask(where, call)
@@ -65,20 +61,3 @@ def export(file: str, texts: Texts, where: Where, *, force: bool) -> None:
     except ParquetError as error:
         raise click.ClickException(f"cannot write {file}: {error}") from error
     click.echo(f"Exported {count(written, 'span')} to {file}.", err=True)
-
-
-@contextlib.contextmanager
-def _target(file: str) -> Iterator[BinaryIO]:
-    """Where to write: a file that has its name once it is whole, or standard output."""
-    if file == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    unfinished = Path(f"{file}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("xb") as target:
-            yield target
-        unfinished.replace(file)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -1,0 +1,2 @@
+-- Takes up a part that lies in the table's folder `detached`.
+ALTER TABLE {table:Identifier} ATTACH PART {part:String}
