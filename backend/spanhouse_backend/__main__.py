@@ -23,9 +23,11 @@ BACKEND_PACKAGES = frozenset(
         "lark",
         "opentelemetry.proto",
         "prometheus_client",
+        "pydantic",
         "rich",
         "structlog",
         "uvicorn",
+        "yaml",
     }
 )
 

@@ -7,6 +7,7 @@ import click
 from spanhouse_backend import COMMANDS_GROUP
 from spanhouse_backend.cli.attributes import attributes, impact
 from spanhouse_backend.cli.backup import backup, restore
+from spanhouse_backend.cli.check import check
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
 from spanhouse_backend.cli.delete import delete
@@ -38,6 +39,7 @@ Examples:
   spanhouse slow checkout.pay          its slowest calls, and their traces
   spanhouse trace 4bf92f3577b34da6a3ce929d0e0e4736
   spanhouse compare --baseline 1d..1h --candidate 1h
+  spanhouse check rules.yaml           whether all is as it should be
   spanhouse doctor                     what is wrong when there is nothing to see
 """
 # Listing the commands should not import the client side, so what each says of itself is said here.
@@ -76,6 +78,7 @@ _COMMANDS = (
     heatmap,
     histogram,
     compare,
+    check,
     slow,
     errors,
     callers,

@@ -46,6 +46,10 @@ async def grouped(engine: Engine, chosen: Chosen, levels: tuple[float, ...], lim
 
 def _named(values: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, Any]:
     percentiles = dict(zip(map(level_name, levels), values["percentiles"], strict=True))
+    if values["extremes"]:
+        # These two need no bucket to be read off.
+        known = dict(zip(("p0", "p100"), values["extremes"], strict=True))
+        percentiles |= {name: known[name] for name in percentiles if name in known}
     kept = {name: values[name] for name in ("keys", "calls", "errors", "total_ns", "mean_ns")}
     return kept | {"percentiles_ns": percentiles}
 

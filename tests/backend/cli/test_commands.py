@@ -260,6 +260,7 @@ def test_every_package_of_the_extra_is_known_to_be_in_it():
         "googleapis-common-protos": "google.rpc",
         "grpcio-health-checking": "grpc_health",
         "opentelemetry-proto": "opentelemetry.proto",
+        "pyyaml": "yaml",
     }
     extra = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["backend"]
     names = (requirement.split(">")[0].split("[")[0] for requirement in extra)

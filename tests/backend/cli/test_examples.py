@@ -66,6 +66,7 @@ def elsewhere(full, tmp_path, monkeypatch):
     (tmp_path / "home" / "spanhouse").mkdir(mode=0o700, parents=True)
     for shell in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (tmp_path / shell).mkdir(parents=True)
+    (tmp_path / "rules.yaml").write_text("rules: [{rule: alive, kind: absence, service: checkout}]")
     (tmp_path / "token").write_text("t0ken")
     (tmp_path / "token").chmod(0o600)
     return environment

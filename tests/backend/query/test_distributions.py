@@ -53,6 +53,14 @@ def rank(durations, level):
     return sorted(durations)[max(0, math.ceil(level * len(durations)) - 1)]
 
 
+def test_the_least_and_the_most_are_exact_from_every_source(house, calls):
+    """p0 and p100 are kept beside the buckets."""
+    for exact in ("false", "true"):
+        (row,) = house.ask(Percentiles, group="none", levels="p100,p0", exact=exact, **WINDOW).rows
+        durations = [call[1] for call in calls]
+        assert row.percentiles_ns == {"p100": max(durations), "p0": min(durations)}
+
+
 @pytest.mark.parametrize("exact", ["false", "true"])
 @pytest.mark.parametrize(
     ("group", "key"),

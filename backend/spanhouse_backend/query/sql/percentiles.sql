@@ -6,6 +6,7 @@ SELECT
     Errors AS errors,
     Duration AS total_ns,
     Duration / Total AS mean_ns,
+    Extremes AS extremes,
     arrayMap(bucket -> {value:Fragment}, Levels) AS midpoints,
     if(empty(Extremes), midpoints, arrayMap(value -> greatest(Extremes[1], least(Extremes[2], value)), midpoints)) AS percentiles
 FROM ({groups:Fragment})

@@ -1,0 +1,1 @@
+"""Rules over what is stored: read from a file, judged once or on a schedule, told to whoever wants to know."""

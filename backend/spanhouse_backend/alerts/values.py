@@ -1,0 +1,89 @@
+"""What can stand in a file of rules, as types: lengths of time, shares, names, with their JSON Schema.
+
+Lengths are read where questions read theirs, so "1h30m" means the same everywhere; what is refused is refused in words
+that say what to write instead.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.lengths import step_length
+from spanhouse_backend.query.steps import DAY_SECONDS
+from spanhouse_backend.query.times import SECOND_NS, parse_length
+
+_LENGTH = r"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+$"
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%|(0?\.[0-9]{1,8}|0|1)")
+_MINUTE = 60
+
+
+def wrong(problem: str) -> PydanticCustomError:
+    """What a validator raises; the words are the reader's to see as they are."""
+    return PydanticCustomError("rules", "{problem}", {"problem": problem})
+
+
+def _length_ns(value: object) -> int:
+    if not isinstance(value, str):
+        raise wrong("is to be a length of time, such as 250ms or 15m")
+    try:
+        return parse_length("", value)
+    except InvalidQuestion as error:
+        raise wrong(error.problem) from error
+
+
+def _duration_ns(value: object) -> int:
+    nanoseconds = _length_ns(value)
+    if nanoseconds == 0:
+        raise wrong("0 is no threshold: every call takes longer")
+    return nanoseconds
+
+
+def _seconds(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        seconds, rest = divmod(_length_ns(value), SECOND_NS)
+        if rest or not least <= seconds <= most:
+            shortest, longest = (step_length(bound * SECOND_NS) for bound in (least, most))
+            raise wrong(f"{value!r} is not a length of whole seconds from {shortest} to {longest}")
+        return seconds
+
+    return read
+
+
+def _share(value: object) -> float:
+    match = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
+    share = float(match[1]) / 100 if match and match[1] else float(match[2]) if match else 2.0
+    if share >= 1:
+        raise wrong(f"{value!r} is not a share below all: write 5% or 0.05")
+    return share
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise wrong(f"{value!r} has characters that cannot be printed")
+    return value
+
+
+def _length_schema(example: str, says: str) -> Any:
+    return WithJsonSchema({"type": "string", "pattern": _LENGTH, "examples": [example], "description": says})
+
+
+Duration = Annotated[int, BeforeValidator(_duration_ns), _length_schema("250ms", "A length of time: 250ms, 1.5s, 2m.")]
+"""Nanoseconds, more than none."""
+WindowSeconds = Annotated[
+    int,
+    BeforeValidator(_seconds(_MINUTE, 400 * DAY_SECONDS)),
+    _length_schema("15m", "How far back to look each time: 15m, 1h, 7d."),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["5%", 0.05], "description": "A share: 5% or 0.05."}),
+]
+"""From 0 to 1, itself not included."""
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+"""What people call a rule."""
+Text = Annotated[str, Field(max_length=2000)]
