@@ -47,7 +47,8 @@ def server(directory: Path, *arguments: str) -> Iterator[Server]:
     """`spanhouse serve` with its defaults over `directory`, until the block ends."""
     ready = directory.with_name(directory.name + ".ready.json")
     command = [sys.executable, "-m", "spanhouse_backend", "serve", "--data", str(directory), "--spool", "off"]
-    command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", str(ready), *arguments]
+    command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--clickhouse-http", "off"]
+    command += ["--ready-file", str(ready), *arguments]
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -25,7 +25,7 @@ def say(text: str) -> None:
 def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
     """A server over `folder`, and the addresses it bound. Raises SystemExit when it does not come up."""
     ready_file = folder / "ready.json"
-    addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--clickhouse-http", "off"]
     command = [*SPANHOUSE, "serve", "--data", str(folder / "data"), "--spool", "off", *addresses]
     # Its log would stand between the lines of the story.
     command += ["--ready-file", str(ready_file), "--log-level", "warning"]

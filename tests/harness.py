@@ -29,6 +29,7 @@ class ServerProcess:
         self._arguments = arguments
         self.grpc = ""
         self.http = ""
+        self.clickhouse_http = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -47,6 +48,7 @@ class ServerProcess:
         ready = json.loads(self.ready_file.read_text())
         assert ready["pid"] == self.process.pid
         self.grpc, self.http = ready["grpc"], ready["http"]
+        self.clickhouse_http = ready.get("clickhouse_http", "")
         return self
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -88,7 +90,8 @@ def serve_command(directory: Path, *arguments: str) -> list[str]:
     """The command line of a server on free ports over `directory`, with a spool of its own beside it."""
     command = [sys.executable, "-m", "spanhouse_backend", "serve", "--data", str(directory)]
     command += ["--spool", str(spool_of(directory))]
-    return [*command, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *arguments]
+    doors = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--clickhouse-http", "off"]
+    return [*command, *doors, *arguments]
 
 
 def spool_of(directory: Path) -> Path:

@@ -26,6 +26,8 @@ MAX_HEADER_BYTES = 32 * 1024
 GRPC_IDLE_SECONDS = 300
 # Files of the engine's and sockets of gRPC's also need descriptors.
 _DESCRIPTORS_OF_OTHERS = 0.5
+BREAK_OFF = "spanhouse.break_off"
+"""An ASGI extension: closes the connection when all that was sent is on its way, in the middle of an answer."""
 _NO_ROOM = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\n"
     b"Content-Length: 38\r\n\r\nall connections are taken; come again\n"
@@ -76,6 +78,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, all_connections: Connections, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.app = self._extended(self.app)
         self._bounds = all_connections
         self._answered_any = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -121,6 +124,18 @@ class BoundedProtocol(H11Protocol):
             self._writing.cancel()
             self._writing = None
         super().resume_writing()
+
+    def _extended(self, app: Any) -> Any:
+        async def with_break_off(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"] = {**scope.get("extensions", {}), BREAK_OFF: self._break_off}
+            await app(scope, receive, send)
+
+        return with_break_off
+
+    def _break_off(self) -> None:
+        """Without the end that HTTP wants; uvicorn is told that the client is gone, and so does not complain."""
+        self.cycle.disconnected = True
+        self.transport.close()
 
     def give_way(self) -> None:
         """Closes the connection at once."""

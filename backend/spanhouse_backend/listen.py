@@ -23,7 +23,10 @@ def require_protected(settings: Settings) -> None:
     Raises SettingsError when other machines can reach an address and nothing keeps strangers out.
     """
     mutual = settings.tls is not None and settings.tls.client_ca is not None
-    for address, option in ((settings.grpc, "--grpc"), (settings.http, "--http")):
+    doors = ((settings.grpc, "--grpc"), (settings.http, "--http"), (settings.clickhouse_http, "--clickhouse-http"))
+    for address, option in doors:
+        if address is None:
+            continue
         if settings.tokens is None and not mutual:
             require_loopback(address, option)
         elif settings.tls is None and not is_loopback(address.host):
@@ -49,18 +52,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def bind(address: Address, option: str) -> socket.socket:
-    """A listening TCP socket. Raises SettingsError naming `option` when the address cannot be had."""
+def bind(address: Address, option: str, otherwise: str = "") -> socket.socket:
+    """A listening TCP socket. Raises SettingsError naming `option` when the address cannot be had.
+
+    `otherwise` is what else than another port can be done then.
+    """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=1024)
     except OSError as error:
-        raise cannot_listen(address, option, error.strerror or str(error)) from error
+        raise cannot_listen(address, option, error.strerror or str(error), otherwise) from error
 
 
-def cannot_listen(address: Address, option: str, problem: str) -> SettingsError:
+def cannot_listen(address: Address, option: str, problem: str, otherwise: str = "") -> SettingsError:
     """The error for an address that could not be bound."""
-    return SettingsError(f"{option}: cannot listen on {address}: {problem}; port 0 takes a free one")
+    return SettingsError(f"{option}: cannot listen on {address}: {problem}; port 0 takes a free one{otherwise}")
 
 
 def bound_address(listener: socket.socket) -> Address:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from spanhouse_backend.access.access import Access
 from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
@@ -43,6 +44,7 @@ from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
+from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
 from spanhouse_backend.query.failures import failure_of_route
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
@@ -52,6 +54,7 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
+from spanhouse_backend.store.piped import Pipes
 from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
 from spanhouse_backend.store.sandbox import Sandbox
@@ -59,6 +62,9 @@ from spanhouse_backend.store.store import Store
 
 # How long requests already accepted may take to be answered after SIGTERM.
 GRACE_SECONDS = 10.0
+# Statements of ClickHouse's clients: a dashboard or two ask all that they show at once.
+CLICKHOUSE_WAITING = 64
+_WITHOUT_CLICKHOUSE = ", and off does without ClickHouse's clients (another ClickHouse on this machine has 8123 too)"
 
 Answer = TypeVar("Answer")
 Announce = Callable[[dict[str, str], Callable[[], Figures]], None]
@@ -165,17 +171,26 @@ async def serve(settings: Settings, announce: Announce) -> None:
         access = await stopping.enter_async_context(Access.of(settings))
         # Taken before the store is opened: a port in use should not cost the user a second of waiting.
         http_socket = stopping.enter_context(bind(settings.http, "--http"))
+        clickhouse_socket = (
+            stopping.enter_context(bind(settings.clickhouse_http, "--clickhouse-http", _WITHOUT_CLICKHOUSE))
+            if settings.clickhouse_http
+            else None
+        )
         house = await stopping.enter_async_context(opened(settings))
         grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, house, access)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
         http_server, http_task = _start_http(http_socket, settings, house, access)
         stopping.push_async_callback(_stop_http, http_server, http_task)
+        if clickhouse_socket is not None:
+            await _start_clickhouse(clickhouse_socket, settings, house, access, stopping)
         changed = functools.partial(_set_health, house.health)
         stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
         if house.spool is not None:
             stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
 
         addresses = {"grpc": str(grpc_address), "http": str(bound_address(http_socket))}
+        if clickhouse_socket is not None:
+            addresses["clickhouse_http"] = str(bound_address(clickhouse_socket))
         house.store.publish(access.urls(addresses))
         ready_file = ReadyFile(settings.ready_file)
         stopping.callback(ready_file.remove)
@@ -259,6 +274,34 @@ def _start_http(
     # The last one is the first that a request comes to.
     access.guard(app, settings.cors_origins, house.metrics.refused)
     app.add_middleware(HttpDoor, metrics=house.metrics)
+    return _start_uvicorn(app, listener, settings, access, "http")
+
+
+async def _start_clickhouse(
+    listener: socket.socket, settings: Settings, house: House, access: Access, stopping: contextlib.AsyncExitStack
+) -> None:
+    sandbox = await Sandbox.open(house.store.dsn, _sandbox_limits(settings))
+    stopping.push_async_callback(sandbox.close)
+    pipes = await Pipes.open(house.store.dsn, STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING)
+    stopping.push_async_callback(pipes.close)
+    (said,) = (await house.store.fetch("SELECT displayName(), version(), timezone()", {})).rows
+    port = Port(
+        SqlReader(sandbox),
+        pipes,
+        _sandbox_limits(settings),
+        Engine(*said),
+        settings.clickhouse_http_writes,
+        settings.max_request_bytes,
+        settings.max_waiting_bytes,
+    )
+    app = access.guard_clickhouse(ClickHouseHttp(port), house.metrics.refused)
+    server, task = _start_uvicorn(app, listener, settings, access, "clickhouse-http")
+    stopping.push_async_callback(_stop_http, server, task)
+
+
+def _start_uvicorn(
+    app: ASGIApp, listener: socket.socket, settings: Settings, access: Access, name: str
+) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     config = uvicorn.Config(
         app,
         ssl_context_factory=access.ssl_context_factory(),
@@ -276,7 +319,7 @@ def _start_http(
         timeout_graceful_shutdown=int(GRACE_SECONDS),
     )
     server = _Uvicorn(config)
-    return server, asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    return server, asyncio.create_task(server.serve(sockets=[listener]), name=name)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -61,6 +61,8 @@ class Settings:
     data: Path
     grpc: Address
     http: Address
+    clickhouse_http: Address | None
+    clickhouse_http_writes: bool
     ready_file: Path | None
     spool: Path | None
     tokens: Path | None
@@ -127,6 +129,21 @@ SERVE_SETTINGS = (
         "127.0.0.1:4318",
         "HOST:PORT",
         "Listen here for OTLP and queries over HTTP. Port 0 takes a free one.",
+    ),
+    Setting(
+        "clickhouse-http",
+        "SPANHOUSE_CLICKHOUSE_HTTP",
+        "127.0.0.1:8123",
+        "HOST:PORT|off",
+        "Listen here for ClickHouse's clients (Grafana, clickhouse-connect, ..) over HTTP, for statements that read. "
+        "Port 0 takes a free one.",
+    ),
+    Setting(
+        "clickhouse-http-writes",
+        "SPANHOUSE_CLICKHOUSE_HTTP_WRITES",
+        "off",
+        "on|off",
+        "Let ClickHouse's clients with a token of the role admin (without --tokens: all) write too, and change tables.",
     ),
     Setting(
         "ready-file",
@@ -375,6 +392,14 @@ def _choice(text: str, option: str, choices: tuple[Choice, ...]) -> Choice:
     raise SettingsError(f"{option}: {text!r} is none of {', '.join(choices)}")
 
 
+def _is_on(text: str, option: str) -> bool:
+    return _choice(text, option, ("on", "off")) == "on"
+
+
+def _address_or_off(text: str, option: str) -> Address | None:
+    return None if text == "off" else Address.parse(text, option)
+
+
 def _retention(text: str) -> Retention:
     try:
         return parse_retention(text) if text else {}
@@ -412,6 +437,8 @@ def read_settings(values: dict[str, str]) -> Settings:
         data=Path(texts["data"]).expanduser() if texts["data"] else default_data_directory(),
         grpc=Address.parse(texts["grpc"], "--grpc"),
         http=Address.parse(texts["http"], "--http"),
+        clickhouse_http=_address_or_off(texts["clickhouse-http"], "--clickhouse-http"),
+        clickhouse_http_writes=_is_on(texts["clickhouse-http-writes"], "--clickhouse-http-writes"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
         tokens=_path(texts["tokens"]),
@@ -436,7 +463,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         log_format=_choice(texts["log-format"], "--log-format", LOG_FORMATS),
         log_level=_choice(texts["log-level"], "--log-level", ("debug", "info", "warning", "error")),
         retention=_retention(texts["retention"]),
-        fsync=_choice(texts["fsync"], "--fsync", ("on", "off")) == "on",
+        fsync=_is_on(texts["fsync"], "--fsync"),
     )
     for name, seconds in (("query", settings.query_timeout_seconds), ("sql", settings.sql_timeout_seconds)):
         if seconds == 0:  # to the engine it would mean no limit

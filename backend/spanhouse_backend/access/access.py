@@ -12,7 +12,9 @@ from typing import Self
 
 import grpc
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
+from spanhouse_backend.access.clickhouse_access import ClickHouseAccess
 from spanhouse_backend.access.gate import Gate, Report
 from spanhouse_backend.access.grpc_access import TokenInterceptor
 from spanhouse_backend.access.http_access import TokenMiddleware
@@ -53,7 +55,9 @@ class Access:
         """How clients name the server: `addresses`, by protocol, with the schemes that the doors speak."""
         if self._tls:
             return {protocol: f"https://{address}" for protocol, address in addresses.items()}
-        return {**addresses, "http": f"http://{addresses['http']}"}
+        return {
+            protocol: address if protocol == "grpc" else f"http://{address}" for protocol, address in addresses.items()
+        }
 
     def grpc_interceptors(self, report: Report) -> list[grpc.aio.ServerInterceptor]:
         """What every call goes through; `report` is told of those that do not get through."""
@@ -69,6 +73,10 @@ class Access:
         """Puts in front of `app` what every HTTP request goes through; `report` is told of those that do not."""
         if self._gate:
             app.add_middleware(TokenMiddleware, gate=self._gate, report=report, cors_origins=cors_origins)
+
+    def guard_clickhouse(self, app: ASGIApp, report: Report) -> ASGIApp:
+        """`app`, the port for ClickHouse's clients, behind what every request to it goes through."""
+        return ClickHouseAccess(app, self._gate, report)
 
     def ssl_context_factory(self) -> Callable[[object, object], ssl.SSLContext] | None:
         """As uvicorn takes it; None for plain text."""

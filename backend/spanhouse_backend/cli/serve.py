@@ -84,4 +84,6 @@ def _announce(settings: Settings, addresses: dict[str, str]) -> None:
     click.echo(f"  OTLP and queries over gRPC  {addresses['grpc']}")
     scheme = "https" if settings.tls else "http"
     click.echo(f"  OTLP over HTTP, and REST    {scheme}://{addresses['http']} (/docs describes it)")
+    if "clickhouse_http" in addresses:
+        click.echo(f"  ClickHouse's clients        {scheme}://{addresses['clickhouse_http']}")
     click.echo("Ready. Interrupt to stop.")

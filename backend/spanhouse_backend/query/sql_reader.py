@@ -69,10 +69,13 @@ class SqlAnswer(NamedTuple):
     """One of MEDIA_TYPES."""
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
+    """A statement that was checked, as it is run."""
+
     text: str
     parameters: Mapping[str, str]
     output_format: str
+    """What its FORMAT clause named, '' without one."""
 
 
 class SqlReader:
@@ -90,12 +93,16 @@ class SqlReader:
         `parameters` are the values of its `{name:Type}` placeholders, as text. Raises InvalidQuestion when it may not
         be run, StatementFailed when the engine finds it wrong or stops it at a limit, Overloaded when too many wait.
         """
-        _check_texts(statement, parameters)
-        ready = self._about_table(statement, parameters) or await self._checked(statement, parameters)
+        ready = await self.ready(statement, parameters)
         chosen = known_format("query", ready.output_format) if ready.output_format else output_format
         return SqlAnswer(await self._sandbox.run(ready.text, ready.parameters, chosen), chosen)
 
-    def _about_table(self, statement: str, parameters: Mapping[str, str]) -> _Ready | None:
+    async def ready(self, statement: str, parameters: Mapping[str, str]) -> Ready:
+        """What to run for a statement. Raises as `run` does, before any of it is run."""
+        _check_texts(statement, parameters)
+        return self._about_table(statement, parameters) or await self._checked(statement, parameters)
+
+    def _about_table(self, statement: str, parameters: Mapping[str, str]) -> Ready | None:
         match = _ABOUT_TABLE.fullmatch(statement)
         if match is None or match.lastgroup is None:
             return None
@@ -107,9 +114,9 @@ class SqlReader:
             raise InvalidQuestion("query", str(refused)) from refused
         _check_given(frozenset(), parameters)
         named = {"database": database or DATABASE, "table": table}
-        return _Ready(self._about_table_sql[kind], named, match["format"] or "")
+        return Ready(self._about_table_sql[kind], named, match["format"] or "")
 
-    async def _checked(self, statement: str, parameters: Mapping[str, str]) -> _Ready:
+    async def _checked(self, statement: str, parameters: Mapping[str, str]) -> Ready:
         try:
             (document,) = await self._sandbox.parse(self._parse_sql, {"statement": statement})
         except StatementFailed as failed:
@@ -124,7 +131,7 @@ class SqlReader:
         except (Refused, StatementFailed) as refused:
             raise InvalidQuestion("query", str(refused)) from refused
         _check_given(checked.parameters, parameters)
-        return _Ready(checked.text, dict(parameters), output_format)
+        return Ready(checked.text, dict(parameters), output_format)
 
 
 def known_format(parameter: str, name: str) -> str:

@@ -1,0 +1,81 @@
+"""The gate in front of the port for ClickHouse's clients: the password is the token, and refusals are ClickHouse's.
+
+Those clients send HTTP's Basic, the headers X-ClickHouse-User and X-ClickHouse-Key, or a bearer token; whose name is
+sent says nothing. A password in an address ends up in logs and histories, so it is refused wherever tokens are asked
+for. /ping and its kind are open to everybody, as /healthz is.
+"""
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from spanhouse_backend.access.gate import Gate, Refusal, Report
+from spanhouse_backend.access.rules import Role
+from spanhouse_backend.query.clickhouse_http.errors import (
+    ACCESS_DENIED,
+    AUTHENTICATION_FAILED,
+    REQUIRED_PASSWORD,
+    Refused,
+)
+
+_OPEN_PATHS = frozenset({"/ping", "/replicas_status"})
+_HOW = "send the token as the password (HTTP Basic), as X-ClickHouse-Key, or as `Authorization: Bearer TOKEN`"
+
+
+class ClickHouseAccess:
+    """`app` for those whom `gate` lets in, all without one; says in the request's state whether it is an admin."""
+
+    def __init__(self, app: ASGIApp, gate: Gate | None, report: Report) -> None:
+        self._app = app
+        self._gate = gate
+        self._report = report
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or answers it before its body is read."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
+        state = scope.setdefault("state", {})
+        if self._gate is None:
+            state["admin"] = True
+        elif not _is_open(scope):
+            authorization = _authorization(Headers(scope=scope))
+            refusal = _in_address(scope) or self._gate.refusal(authorization, Role.SQL)
+            if refusal is not None:
+                await self._refuse(self._gate, refusal, scope, receive, send)
+                return
+            state["admin"] = self._gate.refusal(authorization, Role.ADMIN) is None
+        await self._app(scope, receive, send)
+
+    async def _refuse(self, gate: Gate, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = scope["client"][0] if scope.get("client") else "unknown"
+        self._report("clickhouse", refusal.kind)
+        await gate.note(peer, f"{scope['method']} over the ClickHouse port", refusal)
+        if refusal.known:
+            code, message = ACCESS_DENIED, refusal.message
+        elif refusal.guess:
+            code, message = AUTHENTICATION_FAILED, f"the token that was sent is not known here: {_HOW}"
+        else:
+            code, message = REQUIRED_PASSWORD, f"a token with the role {Role.SQL.value} is needed: {_HOW}"
+        await Refused(code, message).trouble.response()(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        return False
+    return scope["path"] in _OPEN_PATHS or (scope["path"] == "/" and "query" not in _parameters(scope))
+
+
+def _authorization(headers: Headers) -> str:
+    key = headers.get("x-clickhouse-key", "")
+    return f"Bearer {key}" if key else headers.get("authorization", "")
+
+
+def _in_address(scope: Scope) -> Refusal | None:
+    if not _parameters(scope).get("password"):
+        return None
+    message = f"a password in the address ends up in logs: {_HOW}"
+    return Refusal(message, "a password was sent in the address", known=True)
+
+
+def _parameters(scope: Scope) -> QueryParams:
+    return QueryParams(scope["query_string"])

@@ -1,0 +1,167 @@
+"""The port's application: what answers /, /ping and /replicas_status.
+
+A statement that only reads is parsed, checked and rewritten as all raw SQL is (`sql_guard`), run with the server's
+limits and answered from a pipe while the engine writes it. With --clickhouse-http-writes, an administrator's goes to
+the engine as it is, if it stays with the data (`writes`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from spanhouse_backend.errors import InvalidQuestion, SpanhouseError
+from spanhouse_backend.query.clickhouse_http.answering import Answering, send_whole
+from spanhouse_backend.query.clickhouse_http.asked import Asked, asked_by, joined
+from spanhouse_backend.query.clickhouse_http.body import Bodies
+from spanhouse_backend.query.clickhouse_http.errors import (
+    QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
+    UNKNOWN_DATABASE,
+    UNKNOWN_FORMAT,
+    Refused,
+    trouble_of,
+)
+from spanhouse_backend.query.clickhouse_http.hello import hello, is_hello
+from spanhouse_backend.query.clickhouse_http.settings import reading_settings, writing_settings
+from spanhouse_backend.query.clickhouse_http.writes import written
+from spanhouse_backend.query.gone import unless_gone
+from spanhouse_backend.query.sql_names import DATABASE
+from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, MEDIA_TYPES, SqlReader, known_format
+from spanhouse_backend.store.piped import Order, Pipes, Summary
+from spanhouse_backend.store.sandbox import Limits
+
+# An answer that is no larger begins when its statement has ended, with its length and, if it comes to that, its error.
+_HELD_BYTES = 1 << 20
+# The same for who asks to wait for the end (wait_end_of_query): what is larger begins before.
+_HELD_BYTES_IF_WHOLE = 1 << 24
+_GRACE_SECONDS = 5
+
+
+class Engine(NamedTuple):
+    """What the engine says of itself."""
+
+    display_name: str
+    version: str
+    timezone: str
+
+
+class Port(NamedTuple):
+    """What the port is made of."""
+
+    reader: SqlReader
+    pipes: Pipes
+    limits: Limits
+    engine: Engine
+    writes: bool
+    """Whether administrators may write."""
+    max_body_bytes: int
+    room_bytes: int
+    """For all bodies together."""
+
+
+class ClickHouseHttp:
+    """The application. `scope["state"]["admin"]` says whether who asks is an administrator: without it, nobody is."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._bodies = Bodies(port.room_bytes)
+        self._running: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        if response := self._without_a_statement(request):
+            await response(scope, receive, send)
+            return
+        try:
+            asked = asked_by(request)
+            with self._named(asked.query_id):
+                await self._answer(request, asked, send)
+        except SpanhouseError as error:
+            trouble = trouble_of(error)
+            scope.setdefault("state", {})["problem"] = str(trouble)
+            await trouble.response()(scope, receive, send)
+
+    def _without_a_statement(self, request: Request) -> Response | None:
+        path, method = request.url.path, request.method
+        if path in ("/ping", "/replicas_status") and method in ("GET", "HEAD"):
+            return PlainTextResponse("Ok.\n")
+        if path != "/":
+            return PlainTextResponse(f"There is no handle {path[:200]}\n\nUse / or /ping for health checks.\n", 404)
+        if method == "OPTIONS":
+            return Response(None, 204, {"Allow": "GET, HEAD, POST, OPTIONS"})
+        if method == "HEAD" or (method == "GET" and "query" not in request.query_params):
+            return PlainTextResponse("Ok.\n")
+        if method not in ("GET", "POST"):
+            return PlainTextResponse("only GET and POST are answered\n", 405, {"Allow": "GET, HEAD, POST, OPTIONS"})
+        return None
+
+    @contextmanager
+    def _named(self, query_id: str) -> Iterator[None]:
+        if query_id in self._running:
+            raise Refused(QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, f"a query with query_id = {query_id} runs already")
+        self._running.add(query_id)
+        try:
+            yield
+        finally:
+            self._running.discard(query_id)
+
+    async def _answer(self, request: Request, asked: Asked, send: Send) -> None:
+        port = self._port
+        may_write = port.writes and request.method == "POST" and request.scope.get("state", {}).get("admin", False)
+        max_bytes = port.max_body_bytes if may_write else MAX_STATEMENT_BYTES
+        async with self._bodies.of(request, max_bytes) as body:
+            statement = "" if may_write else joined(asked.query, body)
+            if is_hello(statement or body[:200].decode("latin-1")):
+                data = hello(*port.engine)
+                await send_whole(send, self._headers(asked, "Native"), data, Summary(read_rows=1))
+                return
+            order, output_format = self._writing(asked, body) if may_write else await self._reading(asked, statement)
+            await unless_gone(request, self._run(request, order, asked, output_format, send))
+
+    async def _reading(self, asked: Asked, statement: str) -> tuple[Order, str]:
+        if asked.database not in ("", DATABASE):
+            raise Refused(UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {DATABASE!r}")
+        settings = reading_settings(asked.settings, self._port.limits)
+        ready = await self._port.reader.ready(statement, asked.parameters)
+        name = ready.output_format or asked.output_format
+        try:
+            output_format = known_format("FORMAT", name)
+        except InvalidQuestion as error:
+            raise Refused(UNKNOWN_FORMAT, str(error)) from error
+        return Order(ready.text, ready.parameters, settings, "", output_format, asked.encoding), output_format
+
+    def _writing(self, asked: Asked, body: bytes) -> tuple[Order, str]:
+        statement = written(asked.query, body)
+        settings = writing_settings(asked.settings)
+        sql = statement.sql
+        order = Order(sql, asked.parameters, settings, asked.database, default_format=asked.output_format)
+        return order, asked.output_format if statement.answers else ""
+
+    async def _run(self, request: Request, order: Order, asked: Asked, output_format: str, send: Send) -> None:
+        headers = self._headers(asked, output_format)
+        if order.compression:
+            headers["Content-Encoding"] = order.compression
+        async with self._port.pipes.run(order, request.client.host if request.client else "") as piped:
+            answering = Answering(request.scope, send, headers, self._port.limits.seconds + _GRACE_SECONDS)
+            if order.output_format:
+                await answering.pieces(piped, _HELD_BYTES_IF_WHOLE if asked.whole else _HELD_BYTES)
+            else:
+                await answering.whole(piped)
+
+    def _headers(self, asked: Asked, output_format: str) -> dict[str, str]:
+        headers = {
+            "X-ClickHouse-Query-Id": asked.query_id,
+            "X-ClickHouse-Server-Display-Name": self._port.engine.display_name,
+            "X-ClickHouse-Timezone": self._port.engine.timezone,
+            "Cache-Control": "no-store",
+        }
+        if output_format:
+            headers["X-ClickHouse-Format"] = output_format
+            headers["Content-Type"] = MEDIA_TYPES.get(output_format, "text/plain; charset=utf-8")
+        return headers

@@ -1,0 +1,95 @@
+"""What a request asks for, read from its address, its headers and its body as ClickHouse reads them."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from spanhouse_backend.query.clickhouse_http.errors import BAD_ARGUMENTS, INCORRECT_DATA, NOT_IMPLEMENTED, Refused
+from spanhouse_backend.query.clickhouse_http.settings import PROTOCOL
+from spanhouse_backend.query.formats import qualities
+
+_PARAMETER_PREFIX = "param_"
+_QUERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
+# Of those that the engine writes and HTTP has a name for, the cheapest first.
+_ENCODINGS = ("lz4", "zstd", "gzip")
+_DEFAULT_FORMAT = "TabSeparated"
+
+
+class Asked(NamedTuple):
+    """One request."""
+
+    query: str
+    """From the address; the body follows it."""
+    parameters: Mapping[str, str]
+    """Values of placeholders, by their names."""
+    settings: Mapping[str, str]
+    database: str
+    output_format: str
+    """What the answer is written in when the statement does not say."""
+    query_id: str
+    encoding: str
+    """Of the answer's Content-Encoding, '' for none."""
+    whole: bool
+    """Whether the answer is to begin when the statement has ended."""
+
+
+def asked_by(request: Request) -> Asked:
+    """Reads everything but the body. Raises Refused."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if given.setdefault(name, value) != value:
+            raise Refused(BAD_ARGUMENTS, f"{name[:100]}: it is given twice, with different values")
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise Refused(NOT_IMPLEMENTED, "multipart bodies are not taken: send the statement as the body")
+    for name in ("compress", "decompress"):
+        if given.get(name, "0") not in ("0", "false"):
+            raise Refused(
+                NOT_IMPLEMENTED,
+                f"{name}=1, ClickHouse's own block compression, is not spoken here: turn the client's compression off, "
+                "or to gzip",
+            )
+    query_id = given.get("query_id") or secrets.token_hex(16)
+    if not _QUERY_ID.fullmatch(query_id):
+        raise Refused(BAD_ARGUMENTS, "query_id: it is longer than 200 characters or has some that are not printable")
+    parameters = {
+        name.removeprefix(_PARAMETER_PREFIX): value
+        for name, value in given.items()
+        if name.startswith(_PARAMETER_PREFIX)
+    }
+    settings = {
+        name: value for name, value in given.items() if name not in PROTOCOL and not name.startswith(_PARAMETER_PREFIX)
+    }
+    return Asked(
+        given.get("query", ""),
+        parameters,
+        settings,
+        given.get("database") or request.headers.get("x-clickhouse-database", ""),
+        given.get("default_format") or request.headers.get("x-clickhouse-format") or _DEFAULT_FORMAT,
+        query_id,
+        _encoding(request, given),
+        _is_on(given.get("wait_end_of_query", "")),
+    )
+
+
+def _encoding(request: Request, given: Mapping[str, str]) -> str:
+    """ClickHouse compresses only for who sets enable_http_compression, whatever Accept-Encoding says."""
+    if not _is_on(given.get("enable_http_compression", "")):
+        return ""
+    taken = qualities(request.headers.get("accept-encoding", ""))
+    best = max(_ENCODINGS, key=lambda name: taken.get(name, 0.0))  # of equals the first
+    return best if taken.get(best) else ""
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in ("1", "true")
+
+
+def joined(query: str, body: bytes) -> str:
+    """The whole statement: what the address says, and behind it what the body says. Raises Refused."""
+    try:
+        return "\n".join(part for part in (query, body.decode()) if part.strip())
+    except UnicodeDecodeError as error:
+        raise Refused(INCORRECT_DATA, "the statement is not UTF-8") from error

@@ -1,0 +1,243 @@
+"""Statements whose answers are read while they are made, of any size, in memory that does not depend on it.
+
+The engine writes an answer into a pipe (`INTO OUTFILE '/dev/fd/N'`), whole with what its format begins and ends with,
+compressed if that was asked for, and stops while the pipe is full: who reads slowly slows the statement down. Each
+statement has a connection of its own, so no setting and no half an answer of one is there for the next; making one
+costs less than a millisecond.
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, Self
+
+import chdb
+
+from spanhouse_backend.errors import StatementFailed, StoreUnavailable
+from spanhouse_backend.store.turns import Turns
+
+# As much as Linux gives to anybody. What fits in keeps no statement waiting for its reader.
+_PIPE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 18
+_KILL_AGAIN_SECONDS = 0.05
+# A label that the engine shows beside a running statement, and has no other use for while its query cache is off.
+_MARK = "query_cache_tag"
+_KILL_SQL = f"KILL QUERY WHERE Settings['{_MARK}'] = {{mark:String}} ASYNC"
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
+_SETTING = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Order(NamedTuple):
+    """One statement and how it is to be run."""
+
+    sql: str | bytes
+    """Without FORMAT when `output_format` is given; bytes when rows follow it."""
+    parameters: Mapping[str, str] = {}
+    """Values of its `{name:Type}` placeholders, escaped as in TabSeparated."""
+    settings: Mapping[str, str] = {}
+    """In this order: `readonly` locks those before it."""
+    database: str = ""
+    output_format: str = ""
+    """What the answer is written in; '' for a statement that has none, or whose answer is to be had in one piece."""
+    default_format: str = "TabSeparated"
+    """Of an answer in one piece whose statement names no format."""
+    compression: str = ""
+    """Of the answer: gzip, zstd, lz4, '' for none."""
+
+
+class Summary(NamedTuple):
+    """What a statement came to."""
+
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    elapsed_ns: int = 0
+
+
+class Piped:
+    """An answer under way."""
+
+    def __init__(self, reader: asyncio.StreamReader, outcome: "asyncio.Future[tuple[Summary, bytes]]") -> None:
+        self._reader = reader
+        self._outcome = outcome
+
+    async def read(self) -> bytes:
+        """The next piece, b'' at the end. Raises StatementFailed when the statement ends otherwise."""
+        if piece := await self._reader.read(_PIECE_BYTES):
+            return piece
+        await self._outcome
+        return b""
+
+    async def finished(self) -> tuple[Summary, bytes]:
+        """How it ended, and its answer if its order named no format. Raises StatementFailed."""
+        return await self._outcome
+
+
+class Pipes:
+    """Runs orders, a few at once.
+
+    A turn is taken before a thread is asked for and given back when that thread is done with it, so there is always a
+    free thread for whoever has a turn, and a statement that takes its time to die keeps its turn as long. `_running` is
+    held to look at or change what runs, and by a killer during one KILL QUERY, which waits for nobody: nobody can wait
+    for ever, and nothing is killed but what has the mark of the one order.
+    """
+
+    def __init__(self, path: str, at_once: int, waiting: int) -> None:
+        self._path = path
+        self._turns = Turns(at_once, waiting)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="spanhouse-piped")
+        self._kill_threads = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-piped-kill")
+        self._killer = chdb.connect(path)  # type: ignore[no-untyped-call]
+        self._running = threading.Lock()
+        self._marks: set[str] = set()
+        self._closing = False
+
+    @classmethod
+    async def open(cls, dsn: str, at_once: int, waiting: int) -> Self:
+        """Connects to an engine that is open already (`Store.dsn`). Raises StoreUnavailable."""
+        try:
+            return await asyncio.to_thread(cls, dsn.removeprefix("chdb://"), at_once, waiting)
+        except RuntimeError as error:
+            raise StoreUnavailable(f"opening a connection: {error}") from error
+
+    @asynccontextmanager
+    async def run(self, order: Order, sender: str) -> AsyncIterator[Piped]:
+        """The answer to `order`, when it is this sender's turn; left before its end, the statement is stopped.
+
+        Raises Overloaded when too many wait, StoreUnavailable while closing.
+        """
+        await self._turns.take(sender)
+        loop = asyncio.get_running_loop()
+        mark = f"spanhouse-piped-{secrets.token_hex(8)}"
+        try:
+            source, sink = os.pipe()
+        except OSError as error:
+            self._turns.give_back()
+            raise StoreUnavailable(f"making a pipe: {error.strerror}") from error
+        with suppress(OSError):  # fewer bytes do too
+            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        try:
+            future: Future[tuple[Summary, bytes]] = self._threads.submit(self._work, order, mark, sink)
+        except RuntimeError as error:
+            self._turns.give_back()
+            os.close(source)
+            os.close(sink)
+            raise StoreUnavailable("the server is stopping") from error
+        future.add_done_callback(lambda _: _on_loop(loop, self._turns))
+        outcome = asyncio.wrap_future(future)
+        reader = asyncio.StreamReader(limit=_PIECE_BYTES)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", buffering=0)
+        )
+        try:
+            yield Piped(reader, outcome)
+        finally:
+            # A statement that still writes finds nobody there.
+            transport.close()
+            if outcome.done():
+                outcome.cancelled() or outcome.exception()  # asked for, so that asyncio does not report it
+            else:
+                outcome.cancel()
+                with suppress(RuntimeError):  # closing, which stops it too
+                    self._kill_threads.submit(self._kill, mark)
+
+    async def close(self) -> None:
+        """Stops what runs, closes the connections. The engine must still be open."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._running:
+            self._closing = True
+            marks = list(self._marks)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for mark in marks:
+            self._kill(mark)
+        self._threads.shutdown()
+        self._kill_threads.shutdown()
+        self._killer.close()
+
+    def _work(self, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
+        try:
+            with self._running:
+                if self._closing:
+                    raise StoreUnavailable("the server is stopping")
+                self._marks.add(mark)
+            try:
+                return _run(self._path, order, mark, sink)
+            finally:
+                with self._running:
+                    self._marks.discard(mark)
+        finally:
+            os.close(sink)
+
+    def _kill(self, mark: str) -> None:
+        """Kills until it is over: a statement that has only just begun is not known to the engine yet."""
+        while True:
+            with self._running:
+                if mark not in self._marks:
+                    return
+                with suppress(RuntimeError):
+                    self._killer.query(_KILL_SQL, "Null", params={"mark": mark})
+            time.sleep(_KILL_AGAIN_SECONDS)
+
+
+def _run(path: str, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
+    try:
+        connection = chdb.connect(path)  # type: ignore[no-untyped-call]
+        try:
+            connection.query(f"SET {_MARK} = {{value:String}}", "Null", params={"value": mark})
+            if order.database:
+                connection.query("USE {database:Identifier}", "Null", params={"database": order.database})
+            for name, value in order.settings.items():
+                connection.query(f"SET {_setting(name)} = {{value:String}}", "Null", params={"value": _escaped(value)})
+            sql: str | bytes = order.sql
+            if order.output_format and isinstance(sql, str):
+                compression = f" COMPRESSION '{order.compression}'" if order.compression else ""
+                # The file is there, so the engine has to be told what to do with what is in it: of a pipe, nothing.
+                sql = f"{sql}\nINTO OUTFILE '/dev/fd/{sink}' TRUNCATE{compression}\nFORMAT {order.output_format}"
+            result = connection.query(sql, order.default_format, params=dict(order.parameters))
+            summary = Summary(
+                result.rows_read(),
+                result.bytes_read(),
+                result.rows_written(),
+                result.bytes_written(),
+                int(result.elapsed() * 1e9),
+            )
+            return summary, result.bytes() or b""
+        finally:
+            connection.close()
+    except RuntimeError as error:
+        raise _failure(str(error)) from error
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
+
+
+def _escaped(value: str) -> str:
+    """As the engine takes the values of parameters: TabSeparated's escapes."""
+    return value.translate(_ESCAPES)
+
+
+def _setting(name: str) -> str:
+    if not _SETTING.fullmatch(name):
+        raise StatementFailed(f"{name[:100]!r} is not the name of a setting", 115)
+    return name
+
+
+def _failure(message: str) -> StatementFailed:
+    """The engine's error, without what it repeats at each layer."""
+    codes = _CODE.findall(message)
+    return StatementFailed(_CODE.split(message)[-1].strip(), int(codes[-1]) if codes else None)
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
+    with suppress(RuntimeError):  # the loop is closed, and nobody waits
+        loop.call_soon_threadsafe(turns.give_back)
