@@ -54,6 +54,7 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
+from spanhouse_backend.store.embedded import ENGINE_FOLDER
 from spanhouse_backend.store.piped import Pipes
 from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
@@ -280,9 +281,9 @@ def _start_http(
 async def _start_clickhouse(
     listener: socket.socket, settings: Settings, house: House, access: Access, stopping: contextlib.AsyncExitStack
 ) -> None:
-    sandbox = await Sandbox.open(house.store.dsn, _sandbox_limits(settings))
+    sandbox = await Sandbox.open(house.store.connect, _sandbox_limits(settings))
     stopping.push_async_callback(sandbox.close)
-    pipes = await Pipes.open(house.store.dsn, STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING)
+    pipes = await Pipes.open((settings.data / ENGINE_FOLDER).absolute(), STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING)
     stopping.push_async_callback(pipes.close)
     (said,) = (await house.store.fetch("SELECT displayName(), version(), timezone()", {})).rows
     port = Port(

@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import chdb
@@ -101,10 +102,10 @@ class Pipes:
         self._closing = False
 
     @classmethod
-    async def open(cls, dsn: str, at_once: int, waiting: int) -> Self:
-        """Connects to an engine that is open already (`Store.dsn`). Raises StoreUnavailable."""
+    async def open(cls, engine_folder: Path, at_once: int, waiting: int) -> Self:
+        """Connects to the embedded engine, which is open there already. Raises StoreUnavailable."""
         try:
-            return await asyncio.to_thread(cls, dsn.removeprefix("chdb://"), at_once, waiting)
+            return await asyncio.to_thread(cls, str(engine_folder), at_once, waiting)
         except RuntimeError as error:
             raise StoreUnavailable(f"opening a connection: {error}") from error
 
