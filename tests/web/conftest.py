@@ -26,9 +26,9 @@ WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for each worker."""
+    """One browser for each module: while it runs, so does Playwright's event loop, beside which no other may run."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium (apt-get install chromium)")
     with sync_playwright() as playwright:
