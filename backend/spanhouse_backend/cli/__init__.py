@@ -19,6 +19,7 @@ from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
 from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
+from spanhouse_backend.cli.plan import plan_command
 from spanhouse_backend.cli.retention import retention
 from spanhouse_backend.cli.schema import schema
 from spanhouse_backend.cli.series import series
@@ -95,6 +96,7 @@ _COMMANDS = (
     backup,
     restore,
     schema,
+    plan_command,
     doctor,
     completion,
 )
