@@ -4,9 +4,10 @@ SpanhouseError
 ├── SettingsError        a setting that cannot be used, by name
 ├── StoreError           the store cannot do what was asked
 │   ├── StoreHeld        the data directory is in use by another process
-│   ├── StoreUnusable    the data directory cannot be read or written, or is not ours
+│   ├── StoreUnusable    the data directory or server cannot be used as it is, or what is there is not ours
 │   ├── MalformedData    the engine could not decode what it was given: the sender's fault
 │   ├── BackupRefused    no backup can be made as things stand
+│   ├── Contested        (store/rejection.py) another server stores, or has stored, some of these requests
 │   ├── BadPattern       the engine cannot read a regular expression: the asker's fault
 │   └── StoreUnavailable everything else the engine refuses: worth trying again
 ├── Overloaded           more is waiting than may wait: worth trying again later
@@ -45,7 +46,7 @@ class StoreHeld(StoreError):
 
 
 class StoreUnusable(StoreError):
-    """The data directory cannot be read or written, or what is in it is not ours."""
+    """The data directory or ClickHouse server cannot be used as it is, or what is there is not ours."""
 
 
 class MalformedData(StoreError):

@@ -58,6 +58,7 @@ class Readiness:
 
     async def _mend(self) -> str:
         try:
+            await self._store.look_around()
             await self._committer.settle()
             await self._store.try_writing()
         except StoreError as error:

@@ -54,11 +54,13 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
-from spanhouse_backend.store.embedded import ENGINE_FOLDER
+from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
 from spanhouse_backend.store.piped import Pipes
+from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
 from spanhouse_backend.store.sandbox import Sandbox
+from spanhouse_backend.store.server import Server
 from spanhouse_backend.store.store import Store
 from spanhouse_backend.web.routes import web_routes
 
@@ -92,17 +94,11 @@ class House(NamedTuple):
 async def opened(settings: Settings) -> AsyncIterator[House]:
     """Storage, then ingest, then query; closed in reverse, when all that was accepted is stored.
 
-    Raises StoreHeld or StoreUnusable when the data directory cannot be had.
+    Raises StoreHeld or StoreUnusable when the data directory, or the ClickHouse server, cannot be had.
     """
     metrics = Metrics()
-    store = await asyncio.to_thread(
-        Store.open,
-        settings.data,
-        settings.min_free_bytes,
-        metrics,
-        retention=settings.retention,
-        fsync=settings.fsync,
-    )
+    place = _place(settings)
+    store = await asyncio.to_thread(Store.open_at, place, metrics, retention=settings.retention)
     try:
         limits = Limits(
             settings.max_group_bytes,
@@ -135,6 +131,12 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         await committer.drain()
     finally:
         await store.close()
+
+
+def _place(settings: Settings) -> Place:
+    if settings.clickhouse:
+        return Server(settings.clickhouse)
+    return Embedded(settings.data, settings.min_free_bytes, fsync=settings.fsync)
 
 
 def _query_limits(settings: Settings) -> QueryLimits:
@@ -198,7 +200,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
         stopping.callback(ready_file.remove)
         ready_file.write(addresses)
         announce(addresses, house.metrics.figures)
-        logger.info("serving", extra={**addresses, "data": str(settings.data), "version": version("spanhouse")})
+        logger.info("serving", extra={**addresses, "data": settings.where, "version": version("spanhouse")})
         await stop.wait()
         logger.info("stopping")
 

@@ -6,10 +6,11 @@ help, and docs/settings.md are all made from it. Nothing below the command line 
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
+from spanhouse_backend.clickhouse_address import ClickHouseAddress, parse_url
 from spanhouse_backend.errors import InvalidQuestion, SettingsError
 from spanhouse_backend.retention import DEFAULT_RETENTION, Retention, parse_retention, retention_text
 
@@ -21,6 +22,7 @@ MIB = 1024 * 1024
 MAX_PORT = 65535
 # Clients wait ten seconds for an answer by default.
 MAX_LINGER_MILLISECONDS = 5000
+_CLUSTER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # Scheme, host and port as a browser sends them, any part of which may have wildcards.
 _ORIGIN = re.compile(r"\*|[a-z*][a-z0-9+.*-]*://[^\s/?#@]+")
 
@@ -59,6 +61,8 @@ class Settings:
     """How one server runs. Sizes are bytes of uncompressed OTLP."""
 
     data: Path
+    clickhouse: ClickHouseAddress | None
+    """In place of `data`."""
     grpc: Address
     http: Address
     clickhouse_http: Address | None
@@ -90,6 +94,11 @@ class Settings:
     """Only what was given: the rest stays as the data directory has it."""
     fsync: bool
 
+    @property
+    def where(self) -> str:
+        """Where the spans are kept, in words; never with a password."""
+        return str(self.clickhouse or self.data)
+
 
 class Setting(NamedTuple):
     """One row of the table: the option's name without dashes, and what it stands for."""
@@ -117,6 +126,80 @@ SERVE_SETTINGS = (
         "(~/.local/share/spanhouse).",
     ),
     Setting(
+        "clickhouse",
+        "SPANHOUSE_CLICKHOUSE",
+        "",
+        "URL",
+        "Keep the spans in a ClickHouse server instead: http(s)://USER@HOST:PORT/DATABASE. --data, --min-free-bytes "
+        "and --fsync mean nothing then.",
+    ),
+    Setting(
+        "clickhouse-password",
+        "SPANHOUSE_CLICKHOUSE_PASSWORD",
+        "",
+        "TEXT",
+        "The user's password. Other users of the machine can read options and URLs: the variable or the next one is "
+        "better.",
+    ),
+    Setting(
+        "clickhouse-password-file",
+        "SPANHOUSE_CLICKHOUSE_PASSWORD_FILE",
+        "",
+        "FILE",
+        "Read the password from the first line of this file.",
+    ),
+    Setting(
+        "clickhouse-ca",
+        "SPANHOUSE_CLICKHOUSE_CA",
+        "",
+        "FILE",
+        "Trust a ClickHouse server that one of these authorities (PEM) signed, instead of the system's.",
+    ),
+    Setting(
+        "clickhouse-cert",
+        "SPANHOUSE_CLICKHOUSE_CERT",
+        "",
+        "FILE",
+        "Show this certificate (PEM) to the ClickHouse server; the user is known by it, unless there is a password.",
+    ),
+    Setting("clickhouse-key", "SPANHOUSE_CLICKHOUSE_KEY", "", "FILE", "The private key of --clickhouse-cert (PEM)."),
+    Setting(
+        "clickhouse-verify",
+        "SPANHOUSE_CLICKHOUSE_VERIFY",
+        "on",
+        "on|off",
+        "Off, whoever answers is taken for the ClickHouse server, whatever certificate it has.",
+    ),
+    Setting(
+        "clickhouse-connect-timeout",
+        "SPANHOUSE_CLICKHOUSE_CONNECT_TIMEOUT",
+        "10s",
+        "AGE",
+        "Give up a connection to ClickHouse that is not there after this time (10s, 1m).",
+    ),
+    Setting(
+        "clickhouse-timeout",
+        "SPANHOUSE_CLICKHOUSE_TIMEOUT",
+        "60s",
+        "AGE",
+        "Give up waiting for ClickHouse's answer after this time. An insert whose answer did not come is repeated, and "
+        "stored once.",
+    ),
+    Setting(
+        "clickhouse-wait",
+        "SPANHOUSE_CLICKHOUSE_WAIT",
+        "30s",
+        "AGE",
+        "Wait this long at the start for a ClickHouse server that cannot be reached yet (0: not at all).",
+    ),
+    Setting(
+        "cluster",
+        "SPANHOUSE_CLUSTER",
+        "",
+        "NAME",
+        "Spread the tables over this cluster of --clickhouse, as its configuration names it: sharded and replicated.",
+    ),
+    Setting(
         "grpc",
         "SPANHOUSE_GRPC",
         "127.0.0.1:4317",
@@ -136,7 +219,7 @@ SERVE_SETTINGS = (
         "127.0.0.1:8123",
         "HOST:PORT|off",
         "Listen here for ClickHouse's clients (Grafana, clickhouse-connect, ..) over HTTP, for statements that read. "
-        "Port 0 takes a free one.",
+        "Port 0 takes a free one. With --clickhouse there is none: ask that server.",
     ),
     Setting(
         "clickhouse-http-writes",
@@ -385,6 +468,13 @@ def _seconds(text: str, option: str) -> int:
     return int(number) * _UNITS[unit]
 
 
+def _some_seconds(text: str, option: str) -> int:
+    seconds = _seconds(text, option)
+    if seconds == 0:  # to the engine it would mean no limit
+        raise SettingsError(f"{option}: 0 is not a time in which anything can be answered; write 30s or 2m")
+    return seconds
+
+
 def _choice(text: str, option: str, choices: tuple[Choice, ...]) -> Choice:
     for choice in choices:
         if text.lower() == choice:
@@ -427,6 +517,52 @@ def _tls(texts: dict[str, str]) -> TlsFiles | None:
     return None
 
 
+def _clickhouse(texts: dict[str, str]) -> ClickHouseAddress | None:
+    if not texts["clickhouse"]:
+        for name in ("clickhouse-password-file", "clickhouse-ca", "clickhouse-cert", "clickhouse-key", "cluster"):
+            if texts[name]:
+                raise SettingsError(f"--{name}: without --clickhouse there is no server to use it for; give both")
+        return None
+    address = parse_url(texts["clickhouse"])
+    ca, cert, key = (_readable(texts, name) for name in ("clickhouse-ca", "clickhouse-cert", "clickhouse-key"))
+    if (ca or cert) and address.scheme == "http":
+        raise SettingsError("--clickhouse: certificates need https://, and this is http://")
+    if key and not cert:
+        raise SettingsError("--clickhouse-key: without --clickhouse-cert it is of no use; give both")
+    if texts["cluster"] and not _CLUSTER.fullmatch(texts["cluster"]):
+        raise SettingsError(f"--cluster: {texts['cluster'][:100]!r} is not a name of letters, digits, _ and -")
+    connect, timeout = (
+        _some_seconds(texts[name], f"--{name}") for name in ("clickhouse-connect-timeout", "clickhouse-timeout")
+    )
+    return replace(
+        address,
+        password=_password(texts) or address.password,
+        ca=ca,
+        cert=cert,
+        key=key,
+        verify=_choice(texts["clickhouse-verify"], "--clickhouse-verify", ("on", "off")) == "on",
+        connect_timeout_seconds=connect,
+        timeout_seconds=timeout,
+        wait_seconds=_seconds(texts["clickhouse-wait"], "--clickhouse-wait"),
+        cluster=texts["cluster"],
+    )
+
+
+def _password(texts: dict[str, str]) -> str:
+    file = _readable(texts, "clickhouse-password-file")
+    return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r") if file else texts["clickhouse-password"]
+
+
+def _readable(texts: dict[str, str], name: str) -> Path | None:
+    path = _path(texts[name])
+    if path is not None:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise SettingsError(f"--{name}: cannot read {path}: {error.strerror or error}") from error
+    return path
+
+
 def read_settings(values: dict[str, str]) -> Settings:
     """Makes Settings of option texts by name (`values` lacks or has '' for what was not given).
 
@@ -435,9 +571,13 @@ def read_settings(values: dict[str, str]) -> Settings:
     texts = {setting.name: values.get(setting.name) or setting.default for setting in SERVE_SETTINGS}
     settings = Settings(
         data=Path(texts["data"]).expanduser() if texts["data"] else default_data_directory(),
+        clickhouse=_clickhouse(texts),
         grpc=Address.parse(texts["grpc"], "--grpc"),
         http=Address.parse(texts["http"], "--http"),
-        clickhouse_http=_address_or_off(texts["clickhouse-http"], "--clickhouse-http"),
+        # A ClickHouse server has such a port itself.
+        clickhouse_http=(
+            None if texts["clickhouse"] else _address_or_off(texts["clickhouse-http"], "--clickhouse-http")
+        ),
         clickhouse_http_writes=_is_on(texts["clickhouse-http-writes"], "--clickhouse-http-writes"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
@@ -454,9 +594,9 @@ def read_settings(values: dict[str, str]) -> Settings:
         max_span_age_seconds=_seconds(texts["max-span-age"], "--max-span-age"),
         max_span_ahead_seconds=_seconds(texts["max-span-ahead"], "--max-span-ahead"),
         linger_seconds=_milliseconds(texts["linger"], "--linger") / 1000,
-        query_timeout_seconds=_seconds(texts["query-timeout"], "--query-timeout"),
+        query_timeout_seconds=_some_seconds(texts["query-timeout"], "--query-timeout"),
         query_max_memory_bytes=_positive(texts["query-max-memory-bytes"], "--query-max-memory-bytes"),
-        sql_timeout_seconds=_seconds(texts["sql-timeout"], "--sql-timeout"),
+        sql_timeout_seconds=_some_seconds(texts["sql-timeout"], "--sql-timeout"),
         sql_max_rows=_positive(texts["sql-max-rows"], "--sql-max-rows", "rows"),
         sql_max_bytes=_positive(texts["sql-max-bytes"], "--sql-max-bytes"),
         sql_max_memory_bytes=_positive(texts["sql-max-memory-bytes"], "--sql-max-memory-bytes"),
@@ -465,9 +605,6 @@ def read_settings(values: dict[str, str]) -> Settings:
         retention=_retention(texts["retention"]),
         fsync=_is_on(texts["fsync"], "--fsync"),
     )
-    for name, seconds in (("query", settings.query_timeout_seconds), ("sql", settings.sql_timeout_seconds)):
-        if seconds == 0:  # to the engine it would mean no limit
-            raise SettingsError(f"--{name}-timeout: 0 is not a time in which anything can be answered; write 30s or 2m")
     if settings.max_waiting_bytes < settings.max_request_bytes:
         raise SettingsError(
             f"--max-waiting-bytes: {settings.max_waiting_bytes} is less than --max-request-bytes "

@@ -21,6 +21,7 @@ _EXAMPLES = """\b
 Examples:
   spanhouse serve
   spanhouse serve --data ./traces --grpc 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
+  spanhouse serve --clickhouse https://otel@clickhouse:8443/otel --clickhouse-password-file password
   spanhouse serve --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --tokens tokens --tls-cert cert.pem --tls-key key.pem
 """
 
@@ -80,7 +81,7 @@ def _run(settings: Settings) -> None:
 
 
 def _announce(settings: Settings, addresses: dict[str, str]) -> None:
-    click.echo(f"spanhouse {version('spanhouse')} keeps spans in {settings.data}")
+    click.echo(f"spanhouse {version('spanhouse')} keeps spans in {settings.where}")
     click.echo(f"  OTLP and queries over gRPC  {addresses['grpc']}")
     scheme = "https" if settings.tls else "http"
     click.echo(f"  OTLP over HTTP, and REST    {scheme}://{addresses['http']} (/docs describes it)")

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import random
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
@@ -19,7 +20,7 @@ from spanhouse_backend.fair_queue import FairQueue
 from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
 from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
-from spanhouse_backend.store.rejection import NOTHING, Rejection
+from spanhouse_backend.store.rejection import NOTHING, Contested, Rejection
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ INSERTS_AT_ONCE = 2
 SECOND_INSERT_BYTES = 4 * 1024 * 1024
 # What is inserted without lingering: some 1,000 spans, whose own cost is near that of an insert itself.
 UNHURRIED_BYTES = 256 * 1024
+# After how long requests that another server is storing are asked for again: an insert takes about as long.
+HELD_SECONDS = (0.05, 0.25)
 
 
 class Limits(NamedTuple):
@@ -53,7 +56,7 @@ class Inserter(Protocol):
     async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
         """Stores a group; what each request came to.
 
-        Raises MalformedData, having stored nothing, or another StoreError, leaving it open.
+        Raises MalformedData or Contested, having stored nothing, or another StoreError, leaving it open.
         """
 
     async def recover(self) -> dict[bytes, Rejection] | None:
@@ -89,6 +92,7 @@ class GroupCommitter:
         self._settling: asyncio.Task[None] | None = None
         self._waiting_bytes = 0
         self._runners: set[asyncio.Task[None]] = set()
+        self._held: set[asyncio.Task[None]] = set()  # each has requests that another server is storing
         self._last_insert = -math.inf  # when one ended, on the loop's clock
         self._hurry = asyncio.Event()  # set when there is enough to insert, or no time for more
         self._draining = False
@@ -153,8 +157,8 @@ class GroupCommitter:
         """Waits until everything accepted so far has its outcome; nothing lingers any more."""
         self._draining = True
         self._hurry.set()
-        while self._runners:
-            await asyncio.wait(self._runners)
+        while under_way := self._runners | self._held:
+            await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
     def _accept(self, request: Framed, claim: Claim) -> asyncio.Future[Rejection]:
         claim.hold(max(claim.held_bytes, request.held_bytes))
@@ -163,13 +167,16 @@ class GroupCommitter:
         outcome.add_done_callback(_seen)
         self._under_way[request.identity] = outcome
         self._watcher.received(request.spans)
-        self._waiting.put(claim.sender, request.size, _Waiting(request, claim, outcome))
-        self._waiting_bytes += request.size
+        self._queue(_Waiting(request, claim, outcome))
+        return outcome
+
+    def _queue(self, waiting: _Waiting) -> None:
+        self._waiting.put(waiting.claim.sender, waiting.request.size, waiting)
+        self._waiting_bytes += waiting.request.size
         if self._waiting_bytes >= UNHURRIED_BYTES:
             self._hurry.set()
         if len(self._runners) < INSERTS_AT_ONCE and (not self._runners or self._waiting_bytes >= SECOND_INSERT_BYTES):
             self._runners.add(asyncio.create_task(self._run(), name="group commit"))
-        return outcome
 
     async def _run(self) -> None:
         try:
@@ -227,6 +234,8 @@ class GroupCommitter:
             middle = len(group) // 2
             await self._insert(group[:middle])
             await self._insert(group[middle:])
+        except Contested as error:
+            await self._give_way(group, error)
         except SpanhouseError as error:
             self._refuse(group, error)
         except Exception as error:
@@ -238,6 +247,28 @@ class GroupCommitter:
             self._report(group, outcomes, time.perf_counter() - begun)
             for waiting in group:
                 self._answered(waiting).set_result(outcomes[waiting.request.identity])
+
+    async def _give_way(self, group: list[_Waiting], contested: Contested) -> None:
+        """Answers what another server has stored, inserts what is free, and comes back to what it is storing.
+
+        What is held waits on a task of its own, so that nothing else waits for it. The task sleeps once and puts its
+        requests back into the queue, and `drain` waits for it: none is lost.
+        """
+        self._stored.add(contested.stored)
+        left = self._answer_known(group)
+        held = [waiting for waiting in left if waiting.request.identity in contested.held]
+        if held:
+            task = asyncio.create_task(self._come_back(held), name="held requests")
+            self._held.add(task)
+            task.add_done_callback(self._held.discard)
+        if free := [waiting for waiting in left if waiting.request.identity not in contested.held]:
+            await self._insert(free)
+
+    async def _come_back(self, held: list[_Waiting]) -> None:
+        # Two servers that gave way to each other must not meet again.
+        await asyncio.sleep(random.uniform(*HELD_SECONDS))  # noqa: S311 - nothing depends on nobody guessing it
+        for waiting in held:
+            self._queue(waiting)
 
     async def _settle_open(self) -> None:
         try:

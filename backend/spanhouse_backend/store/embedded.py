@@ -54,8 +54,9 @@ class Embedded:
         if self._lock is not None:
             self._lock.publish(addresses)
 
-    def connect(self) -> Client:
-        """One more handle on the engine of this process. Raises ClickHouseError."""
+    def connect(self, *, session: bool = False) -> Client:
+        """One more handle on the engine of this process; each is a session. Raises ClickHouseError."""
+        del session
         return clickhouse_connect.get_client(dsn=f"chdb://{self.engine_folder()}")
 
     def journal(self) -> Journal:

@@ -28,6 +28,8 @@ _SETTINGS: dict[str, str | int] = {
     "optimize_on_insert": 0,
     # A request may hold spans of any number of days; the default stops at 100.
     "max_partitions_per_insert_block": 0,
+    # The answer says that the rows are there; engines of today would answer before, unless told.
+    "async_insert": 0,
     # Each view's table remembers the insert's token for itself, so that a repeated insert adds what is missing.
     "deduplicate_blocks_in_dependent_materialized_views": 1,
 }
@@ -81,6 +83,13 @@ class Inserting:
         except MalformedData:
             return {}  # its senders were never told that it is stored
 
+    def look_around(self) -> None:
+        """Now and then: takes over what other processes left behind. Raises StoreUnavailable."""
+        try:
+            self.open_tokens += self._journal.look_around()
+        except (OSError, ClickHouseError) as error:
+            raise self._refused(error, 0) from error
+
     def try_writing(self) -> None:
         """Tries whether as much can be written as last failed. Raises StoreUnavailable."""
         self._place.require_room()
@@ -91,9 +100,10 @@ class Inserting:
         self.problem = ""
 
     def close(self) -> None:
-        """Closes the handles; nothing may be running."""
+        """Closes the handles and the journal; nothing may be running."""
         for client in self._idle:
             client.close()
+        self._journal.close()
 
     def _insert(self, group: Group) -> dict[bytes, Rejection]:
         """Inserts a group into every table that lacks it. Raises MalformedData, or StoreError leaving it open."""

@@ -76,6 +76,13 @@ class Journal:
                 path.unlink(missing_ok=True)
         return tokens
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def look_around(self) -> list[str]:
+        """Nothing: no other process has the folder."""
+        return []
+
     def read(self, token: str) -> Group | None:
         """A group that was begun; None when it is settled. Raises OSError when the disk will not give it back."""
         try:

@@ -23,4 +23,7 @@ class Migration(NamedTuple):
         return checksum("\n".join(self.statements))
 
 
-MIGRATIONS = (Migration(2, "unmarked_views", (query_text("migrations/0002_unmarked_views.sql"),)),)
+MIGRATIONS = (
+    Migration(2, "unmarked_views", (query_text("migrations/0002_unmarked_views.sql"),)),
+    Migration(3, "known_requests", (query_text("migrations/0003_known_requests.sql"),)),
+)

@@ -4,7 +4,7 @@ The store inserts, recovers, fetches and administers in one way, over any `Place
 what is being inserted is written down first, and what has to be done around a change of views.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,8 +13,12 @@ from clickhouse_connect.driver.client import Client
 
 from spanhouse_backend.store.landing import Landing
 
-Connect = Callable[[], Client]
-"""Opens one more handle on an engine that is open already. Raises ClickHouseError."""
+
+class Connect(Protocol):
+    """Opens one more handle on an engine that is open already."""
+
+    def __call__(self, *, session: bool = False) -> Client:
+        """With `session` temporary tables last as long as the handle. Raises ClickHouseError."""
 
 
 class Group(NamedTuple):
@@ -26,6 +30,8 @@ class Group(NamedTuple):
     landing: Landing
     deduplication_token: str
     """By which the engine knows it; not `token` when the engine's memory cannot be relied upon."""
+    schema: str = ""
+    """The protobuf schema that it was begun with, where the place keeps it with the group."""
 
 
 class GroupJournal(Protocol):
@@ -35,7 +41,7 @@ class GroupJournal(Protocol):
     """
 
     def write(self, landing: Landing, body: bytes, identities: Sequence[bytes]) -> Group:
-        """Writes a group down under a new token."""
+        """Writes a group down under a new token. Raises Contested when others store some of it, StoreUnavailable."""
 
     def read(self, token: str) -> Group | None:
         """A group that was begun; None when it is settled."""
@@ -46,8 +52,14 @@ class GroupJournal(Protocol):
     def leftovers(self) -> list[str]:
         """Tokens of groups that nobody settles any more, oldest first: for a process that has begun none."""
 
+    def look_around(self) -> list[str]:
+        """Now and then: tokens of groups that another process left behind, which are this one's to settle now."""
+
     def try_writing(self, size: int) -> None:
         """Writes `size` bytes, where that may be what failed, and takes them away again."""
+
+    def close(self) -> None:
+        """After everything else; never fails."""
 
 
 class Place(Protocol):
@@ -70,8 +82,8 @@ class Place(Protocol):
     def publish(self, addresses: dict[str, str]) -> None:
         """Tells whoever finds the place taken where to ask instead."""
 
-    def connect(self) -> Client:
-        """One more handle. Raises ClickHouseError."""
+    def connect(self, *, session: bool = False) -> Client:
+        """See `Connect`."""
 
     def journal(self) -> GroupJournal:
         """The journal of this place; one for each store. Raises OSError, ClickHouseError."""

@@ -1,6 +1,9 @@
-"""What the store says of a request it took: how many of its spans it refused, and why."""
+"""What the store says of a request: how many of its spans it refused, or that another server is at it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from spanhouse_backend.errors import StoreError
 
 
 class Rejection(NamedTuple):
@@ -12,3 +15,16 @@ class Rejection(NamedTuple):
 
 
 NOTHING = Rejection()
+
+
+class Contested(StoreError):
+    """A group that was not begun: some of its requests are not this server's to store.
+
+    `stored` are known to be stored, with what they came to; `held` are being stored by somebody, and asking again
+    later will tell. The others are free.
+    """
+
+    def __init__(self, stored: Mapping[bytes, Rejection], held: frozenset[bytes]) -> None:
+        super().__init__(f"{len(stored)} requests are stored already, {len(held)} are being stored by another server")
+        self.stored = stored
+        self.held = held

@@ -64,7 +64,7 @@ class _Handle:
             client.close()
 
     def _open(self) -> Client:
-        client = self._connect()
+        client = self._connect(session=True)
         # `readonly` locks the others, so a caller names it last.
         for name, value in (*{"log_comment": self.mark}.items(), *self._settings.items()):
             client.set_client_setting(name, value)

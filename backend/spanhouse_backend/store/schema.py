@@ -55,6 +55,7 @@ _SCHEMA = (
     ("the span_stats_1m view", "041_span_stats_1m_mv.sql"),
     ("the spanhouse_batches table", "050_spanhouse_batches.sql"),
     ("the spanhouse_rejected table", "060_spanhouse_rejected.sql"),
+    ("the spanhouse_inflight table", "070_spanhouse_inflight.sql"),
     ("the otlp_spans table", "080_otlp_spans.sql"),
     ("the otel_traces view", "081_otel_traces_mv.sql"),
     ("the spanhouse_rejected view", "082_spanhouse_rejected_mv.sql"),

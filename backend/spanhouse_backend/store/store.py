@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -103,7 +103,9 @@ class Store:
         place.take()
         try:
             admin, *clients = [place.connect() for _ in range(1 + INSERTERS + READERS)]
-            with place.changing(admin):
+            # Another process may do the same meanwhile, so whoever comes to change anything looks again.
+            needed = Upgrade(admin, place).needed
+            with place.changing(admin) if needed else nullcontext():
                 upgrade = Upgrade(admin, place)
                 inserting = Inserting(place, clients[:INSERTERS], watcher)
                 _bring_up_to_date(place, upgrade, inserting, retention or {})
@@ -171,6 +173,10 @@ class Store:
         """
         if self._inserting.problem and not self._inserting.open_tokens:
             await asyncio.get_running_loop().run_in_executor(self._insert_threads, self._inserting.try_writing)
+
+    async def look_around(self) -> None:
+        """Takes over what other processes left half-way, for `recover` to finish. Raises StoreUnavailable."""
+        await asyncio.get_running_loop().run_in_executor(self._admin_thread, self._inserting.look_around)
 
     async def table_sizes(self) -> list[TableSize]:
         """What every table holds now, by name. Raises StoreUnavailable."""

@@ -2,8 +2,10 @@
 
 import errno
 import re
+from collections.abc import Iterator
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from urllib3.exceptions import HTTPError
 
 from spanhouse_backend.errors import BadPattern, MalformedData, StoreError, StoreUnavailable
 
@@ -25,6 +27,8 @@ MALFORMED_CODES = frozenset(
 )
 # CANNOT_COMPILE_REGEXP, and where in its message, between the pattern and an address to look at, the reason is.
 _BAD_PATTERN_CODE = 427
+# What the client adds to a server's own words.
+_TRAILER = re.compile(r"( \(version [^()]*(\([^()]*\))?\))?( \(for url [^()]*\))?$")
 _PATTERN_PROBLEM = re.compile(r", error: (.*?)\. Look at", re.DOTALL)
 
 
@@ -45,6 +49,31 @@ def translate(error: ClickHouseError, doing: str) -> StoreError:
     return kind(f"{doing}: {bare_message(error)}")
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, outermost first; urllib3 keeps some of it in `reason`."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__context__, one.__cause__, getattr(one, "reason", None)]
+
+
+def network_problem(error: ClickHouseError) -> str:
+    """What kept a server from answering, in the system's words if it has some; '' when it did answer."""
+    if isinstance(error, DatabaseError) and error.code is not None:
+        return ""
+    chain = list(causes(error))
+    if not any(isinstance(cause, HTTPError | OSError) for cause in chain):
+        return ""
+    said = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
+    return said[-1] if said else type(chain[-1]).__name__
+
+
 def bare_message(error: ClickHouseError) -> str:
     """What the engine says, without the "Code: N. DB::Exception:" that it repeats at each layer."""
-    return str(error).rsplit("DB::Exception: ", 1)[-1].strip()
+    if problem := network_problem(error):
+        return f"ClickHouse does not answer: {problem}"
+    return _TRAILER.sub("", str(error).rsplit("DB::Exception: ", 1)[-1].strip())

@@ -41,7 +41,7 @@ def test_an_empty_directory_gets_the_newest_schema_once_and_notes_it(tmp_path):
     uuids = "SELECT name, uuid FROM system.tables WHERE database = currentDatabase() ORDER BY name"
     run(OPEN, tmp_path / "data")
     made = read_back(tmp_path / "data", uuids, "SELECT Version, Name, Finished FROM spanhouse_migrations ORDER BY Time")
-    assert made[1] == [[2, "created", False], [2, "created", True]]
+    assert made[1] == [[3, "created", False], [3, "created", True]]
     run(OPEN, tmp_path / "data")
     assert read_back(tmp_path / "data", uuids, "SELECT count() FROM spanhouse_migrations") == [made[0], [[2]]]
 
@@ -84,6 +84,7 @@ def test_version_1_is_migrated_with_its_data_and_with_the_insert_it_was_killed_i
     make_version_1(directory, requests=3, spans=SPANS)
     said = run(OPEN, directory)
     assert "schema version 2" in str(said["stderr"])
+    assert "schema version 3" in str(said["stderr"])
     assert counts(directory) == {f"request-{number}": SPANS for number in range(3)}
     assert not list((directory / "inflight").iterdir())
     with ServerProcess(directory) as server:
@@ -108,7 +109,7 @@ def test_tables_newer_than_the_software_are_refused_and_left_alone(tmp_path):
     _, errors = refused.communicate(timeout=60)
     assert refused.returncode != 0
     assert "has schema version 99, made by spanhouse 7.5" in errors
-    assert "which knows versions up to 2: install spanhouse 7.5 or later, or choose another directory" in errors
+    assert "which knows versions up to 3: install spanhouse 7.5 or later, or choose another directory" in errors
     assert read_back(directory, TABLES, "SELECT count() FROM spanhouse_migrations") == [before, [[3]]]
 
 
@@ -138,7 +139,7 @@ client.command("CREATE MATERIALIZED VIEW mine_mv TO mine AS SELECT SpanName AS N
 
 # A step of several statements, one of which rewrites every row; safe to run again, as all must be.
 EXTRA = """
-extra = Migration(3, "extra", (
+extra = Migration(4, "extra", (
     "ALTER TABLE otel_traces ADD COLUMN IF NOT EXISTS Extra UInt64 DEFAULT 0",
     "ALTER TABLE otel_traces UPDATE Extra = Duration * 2 WHERE Extra = 0",
     "CREATE TABLE IF NOT EXISTS extra (Name String) ENGINE = MergeTree ORDER BY Name",
@@ -154,7 +155,7 @@ def migrate():
 
 
 def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_path):
-    """Kill -9 at random moments on the way from version 1 to a version 3; then all data is there, as migrated."""
+    """Kill -9 at random moments on the way from version 1 to a version 4; then all data is there, as migrated."""
     directory = tmp_path / "data"
     make_version_1(directory, requests=3, spans=SPANS)
     run("store = Store.open(directory); asyncio.run(store.close())", directory)
@@ -173,9 +174,12 @@ def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_pa
         "SELECT sum(Extra), count() FROM otel_traces",
         "SELECT Version, Name, max(Finished) FROM spanhouse_migrations GROUP BY Version, Name ORDER BY Version",
     )
-    assert found == [[[2000 * 3 * SPANS, 3 * SPANS]], [[2, "unmarked_views", True], [3, "extra", True]]]
+    assert found == [
+        [[2000 * 3 * SPANS, 3 * SPANS]],
+        [[2, "unmarked_views", True], [3, "known_requests", True], [4, "extra", True]],
+    ]
     refused = start(OPEN, directory)
-    assert "has schema version 3" in refused.communicate(timeout=60)[1]
+    assert "has schema version 4" in refused.communicate(timeout=60)[1]
 
 
 @pytest.mark.parametrize("begin", ["empty", "version 1"])
@@ -225,13 +229,13 @@ def test_a_step_that_takes_long_is_spoken_of_and_one_that_fails_is_named(tmp_pat
     code = """
 from spanhouse_backend.store import upgrade as module
 module.SECONDS_BETWEEN_WORDS = 0.2
-slow = Migration(3, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
+slow = Migration(4, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
 try:
     Upgrade(engine(), Embedded(directory), (*MIGRATIONS, slow)).run({})
 except Exception as error:
     say(kind=type(error).__name__, error=str(error))
 """
     said = run(code, directory)
-    assert "still at schema version 3 (slow), step 1 of 2, for 0 s" in str(said["stderr"])
+    assert "still at schema version 4 (slow), step 1 of 2, for 0 s" in str(said["stderr"])
     assert said["kind"] == "StoreUnusable"
-    assert "failed to migrate to schema version 3 (slow), step 2 of 2: " in str(said["error"])
+    assert "failed to migrate to schema version 4 (slow), step 2 of 2: " in str(said["error"])

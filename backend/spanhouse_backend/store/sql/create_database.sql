@@ -1,0 +1,2 @@
+-- For a server that has none of this name yet.
+CREATE DATABASE IF NOT EXISTS {database:Identifier}
