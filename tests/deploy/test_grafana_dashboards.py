@@ -44,7 +44,8 @@ def calls(service: str, name: str, durations: list[int], start: int, seed: int):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server with calls of three functions of two services, one of them long, and one refused span."""
-    with ServerProcess(tmp_path_factory.mktemp("grafana") / "data") as process:
+    directory = tmp_path_factory.mktemp("grafana") / "data"
+    with ServerProcess(directory, "--clickhouse-http", "127.0.0.1:0") as process:
         chance = random.Random(7)
         messages = []
         for seed, start in enumerate(SPREAD):
@@ -61,10 +62,11 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ask(server):
-    """The rows that ClickHouse's SQL answers: `ask(sql)`."""
+    """The rows that the port for ClickHouse's clients answers, as Grafana asks it: `ask(sql)`."""
+    url = f"http://{server.clickhouse_http}/?database=default&default_format=JSON"
 
     def rows(sql: str) -> list[dict]:
-        answer = httpx.post(f"http://{server.http}/api/v1/sql", content=sql, timeout=PATIENCE_SECONDS)
+        answer = httpx.post(url, content=sql, auth=("grafana", "none"), timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, f"{answer.text}\n{sql}"
         return [{key: _number(value) for key, value in row.items()} for row in answer.json()["data"]]
 

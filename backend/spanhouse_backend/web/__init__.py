@@ -1,1 +1,0 @@
-"""The dashboard: static pages that ask the public REST API."""
