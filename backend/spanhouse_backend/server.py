@@ -62,6 +62,7 @@ from spanhouse_backend.store.sandbox import Limits as SandboxLimits
 from spanhouse_backend.store.sandbox import Sandbox
 from spanhouse_backend.store.server import Server
 from spanhouse_backend.store.store import Store
+from spanhouse_backend.web.routes import web_routes
 
 # How long requests already accepted may take to be answered after SIGTERM.
 GRACE_SECONDS = 10.0
@@ -182,7 +183,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
         house = await stopping.enter_async_context(opened(settings))
         grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, house, access)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, settings, house, access)
+        http_server, http_task = _start_http(http_socket, settings, house, access, grpc_address.port)
         stopping.push_async_callback(_stop_http, http_server, http_task)
         if clickhouse_socket is not None:
             await _start_clickhouse(clickhouse_socket, settings, house, access, stopping)
@@ -264,7 +265,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _start_http(
-    listener: socket.socket, settings: Settings, house: House, access: Access
+    listener: socket.socket, settings: Settings, house: House, access: Access, grpc_port: int
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.add_exception_handler(HTTPException, failure_of_route)
@@ -274,6 +275,7 @@ def _start_http(
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(house.readiness.problem)
     app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
+    app.router.routes += web_routes(grpc_port)
     # The last one is the first that a request comes to.
     access.guard(app, settings.cors_origins, house.metrics.refused)
     app.add_middleware(HttpDoor, metrics=house.metrics)

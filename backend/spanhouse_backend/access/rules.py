@@ -53,9 +53,10 @@ HTTP_RULES = (
     # Any other method may change something.
     Rule("/api/v1", Role.READ, _READING),
     Rule("/metrics", Role.READ, _READING),
-    # The dashboard, and the description of the API.
-    Rule("/", Role.READ, _READING),
-    Rule("/static", Role.READ, _READING),
+    # The dashboard's files hold no data, and have to be read before anybody can sign in.
+    Rule("/", None, _READING),
+    Rule("/static", None, _READING),
+    # The description of the API.
     Rule("/docs", Role.READ, _READING),
     Rule("/redoc", Role.READ, _READING),
     Rule("/openapi.json", Role.READ, _READING),

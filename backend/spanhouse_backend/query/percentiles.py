@@ -1,4 +1,4 @@
-"""Percentiles of groups of calls: what the questions `percentiles` and `series` share."""
+"""Percentiles of groups of calls: what the questions `percentiles`, `series` and `trends` share."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.question import Given, Parameter, Reads
 from spanhouse_backend.query.sources import Chosen
-from spanhouse_backend.query.statements import statement
+from spanhouse_backend.query.statements import Fragment, statement
 
 MAX_LEVELS = 20
 LEVELS = Parameter(
@@ -35,13 +35,17 @@ def level_name(level: float) -> str:
 
 async def grouped(engine: Engine, chosen: Chosen, levels: tuple[float, ...], limit: int) -> list[dict[str, Any]]:
     """For each of the groups of `chosen`: `keys`, `calls`, `errors`, `total_ns`, `mean_ns` and `percentiles_ns`."""
-    parts = {"calls": chosen.calls, "keys": chosen.keys, "levels": chosen.percentiles(levels)}
-    if chosen.extremes is None:
-        groups = statement("percentiles_of_spans.sql", **parts)
-    else:
-        groups = statement("percentiles_of_rollups.sql", extremes=chosen.extremes, **parts)
+    groups = groups_of(chosen, chosen.keys, levels)
     asked = statement("percentiles.sql", {"limit": limit}, groups=groups, keys=chosen.keys, value=chosen.value)
     return [_named(values, levels) for values in await engine.rows(asked)]
+
+
+def groups_of(chosen: Chosen, keys: Fragment, levels: tuple[float, ...]) -> Fragment:
+    """A subquery of (*keys, Total, Errors, Duration, Levels, Extremes), a row for each group by `keys`, its columns."""
+    parts = {"calls": chosen.calls, "keys": keys, "levels": chosen.percentiles(levels)}
+    if chosen.extremes is None:
+        return statement("percentiles_of_spans.sql", **parts)
+    return statement("percentiles_of_rollups.sql", extremes=chosen.extremes, **parts)
 
 
 def _named(values: Mapping[str, Any], levels: tuple[float, ...]) -> dict[str, Any]:

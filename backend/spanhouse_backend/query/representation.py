@@ -26,18 +26,24 @@ def represented(request: Request, body: bytes, content_type: str, headers: dict[
     """200 with `body`, or 304 when the client has it already. Compressing takes a while: not for the event loop."""
     tag = hashlib.blake2b(body, digest_size=16).hexdigest()
     headers = headers | _CACHING
-    if len(body) >= LEAST_COMPRESSED_BYTES and _takes_gzip(request.headers.get("accept-encoding", "")):
+    if len(body) >= LEAST_COMPRESSED_BYTES and takes_gzip(request.headers.get("accept-encoding", "")):
         tag += "-gzip"
         body = gzip.compress(body, _LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
     headers["ETag"] = f'"{tag}"'
-    # A validator is compared weakly here, so W/ before it makes no difference (RFC 9110, 13.1.2).
-    known = request.headers.get("if-none-match", "") if request.method in ("GET", "HEAD") else ""
-    if known.strip() == "*" or headers["ETag"] in _TAG.findall(known):
+    if known_tag(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=content_type)
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
+def known_tag(request: Request, tag: str) -> bool:
+    """Whether If-None-Match says that the client has what `tag`, with its quotes, stands for."""
+    # A validator is compared weakly here, so W/ before it makes no difference (RFC 9110, 13.1.2).
+    known = request.headers.get("if-none-match", "") if request.method in ("GET", "HEAD") else ""
+    return known.strip() == "*" or tag in _TAG.findall(known)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether the header of this name lets an answer be compressed so."""
     taken = qualities(accept_encoding)
     return taken.get("gzip", taken.get("*", 0.0)) > 0

@@ -30,12 +30,15 @@ from spanhouse.query.rows import (
     SpanRow,
     SpansAnswer,
     TraceAnswer,
+    TrendRow,
+    TrendsAnswer,
 )
 
 _SERVICES: Asking[Answer[ServiceRow]] = Asking("GET", "/services", Answer, ServiceRow)
 _FUNCTIONS: Asking[Answer[FunctionRow]] = Asking("GET", "/functions", Answer, FunctionRow)
 _PERCENTILES: Asking[Answer[PercentilesRow]] = Asking("GET", "/percentiles", Answer, PercentilesRow)
 _SERIES: Asking[Answer[SeriesRow]] = Asking("GET", "/series", Answer, SeriesRow)
+_TRENDS: Asking[TrendsAnswer] = Asking("GET", "/trends", TrendsAnswer, TrendRow)
 _HEATMAP: Asking[Answer[HeatmapRow]] = Asking("GET", "/heatmap", Answer, HeatmapRow)
 _HISTOGRAM: Asking[Answer[HistogramRow]] = Asking("GET", "/histogram", Answer, HistogramRow)
 _SLOWEST: Asking[Answer[RecordedSpan]] = Asking("GET", "/slowest", Answer, RecordedSpan)
@@ -226,6 +229,56 @@ class Questions(ABC):
             step=step,
             timezone=timezone,
             levels=levels,
+        )
+
+    def trends(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        exact: bool | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        level: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> TrendsAnswer:
+        """How often was each function called, how often did it fail, how long did it take, step by step?
+
+        `series` says more of all calls together; this says of many functions what fits into a line of a table.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        exact: Read the spans themselves rather than the rollups: exact percentiles over the exact window, but
+            slower. Default: false.
+        step: How long a step is: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Without it, some hundred steps of a round
+            length.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        level: Which percentile: a number between 0 and 1, or its name: "0.99" or "p99". Default: p99.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _TRENDS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            name=name,
+            filter=filter,
+            exact=exact,
+            step=step,
+            timezone=timezone,
+            level=level,
+            limit=limit,
         )
 
     def heatmap(
@@ -841,6 +894,56 @@ class AsyncQuestions(ABC):
             step=step,
             timezone=timezone,
             levels=levels,
+        )
+
+    async def trends(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        exact: bool | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        level: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> TrendsAnswer:
+        """How often was each function called, how often did it fail, how long did it take, step by step?
+
+        `series` says more of all calls together; this says of many functions what fits into a line of a table.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        exact: Read the spans themselves rather than the rollups: exact percentiles over the exact window, but
+            slower. Default: false.
+        step: How long a step is: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Without it, some hundred steps of a round
+            length.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        level: Which percentile: a number between 0 and 1, or its name: "0.99" or "p99". Default: p99.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _TRENDS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            name=name,
+            filter=filter,
+            exact=exact,
+            step=step,
+            timezone=timezone,
+            level=level,
+            limit=limit,
         )
 
     async def heatmap(

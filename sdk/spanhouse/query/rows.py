@@ -76,6 +76,24 @@ class SeriesRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrendRow:
+    """One function. Each list has an element for each step; the percentile is null where there were no calls."""
+
+    service: str
+    name: str
+    calls: tuple[int, ...]
+    errors: tuple[int, ...]
+    percentile_ns: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrendsAnswer(Answer[TrendRow]):
+    """The functions that took the most time first; steps begin at `starts_unix_ns`, and the last ends at `to`."""
+
+    starts_unix_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeatmapRow:
     """One cell: the calls that began in the step and took longer than `over_ns`, but no longer than `to_ns`."""
 

@@ -25,11 +25,14 @@ from spanhouse_backend.access.rules import GRPC_RULES, HTTP_RULES, Role, needed_
         ("GET", "/api/v1/sqlite", Role.READ),
         ("GET", "/api/v1/admin/retention", Role.ADMIN),
         ("GET", "/metrics", Role.READ),
-        ("GET", "/", Role.READ),
-        ("GET", "/static/app.js", Role.READ),
+        ("GET", "/", None),
+        ("HEAD", "/static/app.js", None),
+        ("POST", "/", Role.ADMIN),
+        ("POST", "/static/app.js", Role.ADMIN),
+        ("GET", "/statics", Role.ADMIN),
         ("GET", "/docs", Role.READ),
         ("GET", "/openapi.json", Role.READ),
-        ("GET", "//api/v1/functions", Role.READ),
+        ("GET", "//api/v1/functions", None),  # no route has such a path
         ("GET", "/API/v1/functions", Role.ADMIN),
         ("GET", "", Role.ADMIN),
         ("BREW", "/coffee", Role.ADMIN),
@@ -59,7 +62,7 @@ def test_grpc_methods(method, needed):
     assert needed_role(GRPC_RULES, method) is needed
 
 
-def test_only_probes_and_health_are_open():
+def test_only_probes_health_and_pages_without_data_are_open():
     """Opening something more is a decision that this test asks about."""
     open_ones = [rule.prefix for rule in (*HTTP_RULES, *GRPC_RULES) if rule.needs is None]
-    assert open_ones == ["/healthz", "/readyz", "/grpc.health.v1.Health"]
+    assert open_ones == ["/healthz", "/readyz", "/", "/static", "/grpc.health.v1.Health"]

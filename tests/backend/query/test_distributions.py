@@ -1,4 +1,4 @@
-"""Percentiles, series, heatmaps, histograms and services: rollups and spans say the same of the same calls."""
+"""Percentiles, series, trends, heatmaps, histograms and services: rollups and spans say the same of the same calls."""
 
 import itertools
 import math
@@ -20,6 +20,7 @@ from spanhouse_backend.query.questions.histogram import Histogram
 from spanhouse_backend.query.questions.percentiles import Percentiles
 from spanhouse_backend.query.questions.series import Series
 from spanhouse_backend.query.questions.services import Services
+from spanhouse_backend.query.questions.trends import Trends
 
 SERVICE = "distributions"
 WINDOW = {"since": "2026-01-05T09:30Z", "until": "2026-01-05T14:30Z", "service": SERVICE}
@@ -168,6 +169,30 @@ def test_a_series_of_everything_begins_with_the_first_call(house, calls):
     answer = house.ask(Series, service=SERVICE)
     assert 0 < answer.from_ns <= MONDAY_10H
     assert sum(row.calls for row in answer.rows) == len(calls)
+
+
+@pytest.mark.parametrize("exact", ["false", "true"])
+def test_trends_are_the_series_of_each_function(house, calls, exact):
+    """Of both functions in one answer, the one that took more time first."""
+    shared = {**WINDOW, "step": "30m", "timezone": "Asia/Kolkata", "exact": exact}
+    answer = house.ask(Trends, **shared, level="p90")
+    totals = {name: sum(call[1] for call in calls if call[2] == name) for name in "fg"}
+    assert [row.name for row in answer.rows] == sorted("fg", key=totals.get, reverse=True)
+    for row in answer.rows:
+        series = house.ask(Series, **shared, name=row.name, levels="p90")
+        assert (answer.source, answer.from_ns, answer.to_ns) == (series.source, series.from_ns, series.to_ns)
+        assert answer.starts_unix_ns == tuple(step.start_unix_ns for step in series.rows)
+        assert row.calls == tuple(step.calls for step in series.rows)
+        assert row.errors == tuple(step.errors for step in series.rows)
+        assert row.percentile_ns == tuple(step.percentiles_ns["p90"] for step in series.rows)
+        assert (0, None) in set(zip(row.calls, row.percentile_ns, strict=True))
+    only = house.ask(Trends, **shared, limit="1", filter="name in (f, g)")
+    assert [row.name for row in only.rows] == [answer.rows[0].name]
+
+
+def test_a_trend_has_a_percentile_that_is_one(house):
+    with pytest.raises(InvalidQuestion, match=r"^level: 'p101' is not a percentile"):
+        house.ask(Trends, **WINDOW, level="p101")
 
 
 @pytest.mark.parametrize("scale", ["0", "1", "3", "6"])

@@ -185,6 +185,7 @@ EVERY = [
     ("functions", {"filter": "attr.none or status!=error"}),
     ("percentiles", {"group": "kind", "levels": "p50"}),
     ("series", {"step": "1m", "timezone": "Asia/Kolkata"}),
+    ("trends", {"step": "1m", "level": "0.5"}),
     ("heatmap", {"scale": "3"}),
     ("histogram", {"exact": "true"}),
     ("slowest", {"limit": "2"}),

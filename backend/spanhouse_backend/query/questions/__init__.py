@@ -19,6 +19,7 @@ from spanhouse_backend.query.questions.series import Series
 from spanhouse_backend.query.questions.services import Services
 from spanhouse_backend.query.questions.spans import Slowest, Spans
 from spanhouse_backend.query.questions.trace import Trace
+from spanhouse_backend.query.questions.trends import Trends
 
 # What only administrators may ask; the path to it says so, and so does its gRPC method.
 ADMIN_QUESTIONS: tuple[type[Question[Any]], ...] = (Delete,)
@@ -27,6 +28,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Functions,
     Percentiles,
     Series,
+    Trends,
     Heatmap,
     Histogram,
     Slowest,

@@ -1,0 +1,1 @@
+"""The dashboard: static pages that ask the public REST API."""

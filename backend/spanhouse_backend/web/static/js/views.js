@@ -1,0 +1,31 @@
+/**
+ * The views there are. A view is a module of views/ with one function:
+ *
+ *     export function open(root) { ...; return { update, close } }
+ *
+ * `open(root)` builds the view once in `root`, an empty element that is its own. `async update(state, signal)` then brings
+ * it in line with the state of the page (./state.js): when it has been opened, after every change of the URL, and
+ * whenever it is time to refresh. It asks through ./api.js with `signal`, which is aborted when the state changes again
+ * or the view is left, and ends when everything is drawn. It keeps what it can of what was there: scroll position,
+ * focus, numbers that did not change. It lets errors through: ./app.js shows them, at the filter or the window of time
+ * when they are about those, and asks again where that may help. It returns what the window of time was that it shows,
+ * `{from, to}` of an answer, if there is one. `close()`, where there is something to let go of, is the end.
+ *
+ * What a view keeps in the URL for itself (a sort order, a chosen step) is read from `state` by its own name, "" when it
+ * is not there, and written by `change` or `link` of ./state.js. Another view begins without it.
+ */
+
+/**
+ * @typedef {{from: string, to: string}} Shown
+ * @typedef {{update: (state: import("./state.js").State, signal: AbortSignal) => Promise<Shown | void>, close?: () => void}} View
+ * @typedef {object} Entry
+ * @property {string} name  What the URL calls it: `?view=functions`.
+ * @property {string} title
+ * @property {string} [keys]  That lead to it. A view without is reached from others only, and not in the navigation.
+ * @property {() => Promise<{open: (root: HTMLElement) => View}>} load
+ */
+
+/** In the order of the navigation; the first is for URLs that name none. @type {Entry[]} */
+export const VIEWS = [
+  { name: "functions", title: "Functions", keys: "g f", load: () => import("./views/functions.js") },
+];
