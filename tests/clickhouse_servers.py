@@ -35,7 +35,8 @@ class ClickHouse:
             self._port_file.write_text(str(self.port))
         front = Path(__file__).with_name("clickhouse_front.py")
         command = [sys.executable, str(front), str(self._directory), str(self._port_file), USER, PASSWORD]
-        self.process = subprocess.Popen(command)
+        # It leaves copies of schemas in the folder it was started in.
+        self.process = subprocess.Popen(command, cwd=self._directory.parent)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             assert self.process.poll() is None

@@ -3,6 +3,7 @@
 A password is never part of what is shown: neither `str` nor `repr` of an address has one, and neither has an error.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,8 @@ from spanhouse_backend.errors import SettingsError
 DEFAULT_PORTS = {"http": 8123, "https": 8443}
 DEFAULT_USER = "default"
 DEFAULT_DATABASE = "spanhouse"
+CLUSTER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Of a cluster, and of a database on one: they are written into statements, so nothing in them needs quoting."""
 _EXAMPLE = "https://user@host:8443/database"
 
 

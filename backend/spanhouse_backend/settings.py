@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
-from spanhouse_backend.clickhouse_address import ClickHouseAddress, parse_url
+from spanhouse_backend.clickhouse_address import CLUSTER_NAME, ClickHouseAddress, parse_url
 from spanhouse_backend.errors import InvalidQuestion, SettingsError
 from spanhouse_backend.retention import DEFAULT_RETENTION, Retention, parse_retention, retention_text
 
@@ -22,7 +22,6 @@ MIB = 1024 * 1024
 MAX_PORT = 65535
 # Clients wait ten seconds for an answer by default.
 MAX_LINGER_MILLISECONDS = 5000
-_CLUSTER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # Scheme, host and port as a browser sends them, any part of which may have wildcards.
 _ORIGIN = re.compile(r"\*|[a-z*][a-z0-9+.*-]*://[^\s/?#@]+")
 
@@ -529,8 +528,9 @@ def _clickhouse(texts: dict[str, str]) -> ClickHouseAddress | None:
         raise SettingsError("--clickhouse: certificates need https://, and this is http://")
     if key and not cert:
         raise SettingsError("--clickhouse-key: without --clickhouse-cert it is of no use; give both")
-    if texts["cluster"] and not _CLUSTER.fullmatch(texts["cluster"]):
-        raise SettingsError(f"--cluster: {texts['cluster'][:100]!r} is not a name of letters, digits, _ and -")
+    for option, name in (("--cluster", texts["cluster"]), ("--clickhouse", address.database)):
+        if texts["cluster"] and not CLUSTER_NAME.fullmatch(name):
+            raise SettingsError(f"{option}: on a cluster, {name[:100]!r} is not a name of letters, digits and _")
     connect, timeout = (
         _some_seconds(texts[name], f"--{name}") for name in ("clickhouse-connect-timeout", "clickhouse-timeout")
     )

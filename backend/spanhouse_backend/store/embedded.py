@@ -90,7 +90,7 @@ class Embedded:
         file = self._landing_file(mark)
         self._landing_schema = file if mark and file.is_file() else self._write_landing_file()
 
-    def decoding(self, group: Group) -> dict[str, str | int]:
+    def insert_settings(self, group: Group) -> dict[str, str | int]:
         """The schema's file and the message in it."""
         return {"format_schema": f"{self._landing_schema.absolute()}:{group.landing.message}"}
 

@@ -115,7 +115,7 @@ class Inserting:
                 insert_block=group.body,
                 fmt="ProtobufList",
                 settings=_SETTINGS
-                | self._place.decoding(group)
+                | self._place.insert_settings(group)
                 | {"insert_deduplication_token": group.deduplication_token},
             )
             outcomes = self._remember(client, group.identities)

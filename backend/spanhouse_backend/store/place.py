@@ -103,8 +103,8 @@ class Place(Protocol):
     def decode_by(self, mark: str) -> None:
         """From here on requests are decoded for the landing tables that carry `mark`; '' is this software's."""
 
-    def decoding(self, group: Group) -> dict[str, str | int]:
-        """The settings that tell the engine how to decode `group`."""
+    def insert_settings(self, group: Group) -> dict[str, str | int]:
+        """The settings that tell the engine how to decode `group`, and whatever else the place wants of an insert."""
 
     def changing(self, client: Client) -> AbstractContextManager[None]:
         """Held while tables and views change: no insert runs meanwhile, of whatever process."""

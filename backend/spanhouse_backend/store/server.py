@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -12,6 +13,8 @@ from urllib3 import PoolManager
 
 from spanhouse_backend.clickhouse_address import ClickHouseAddress
 from spanhouse_backend.errors import BackupRefused, StoreUnusable
+from spanhouse_backend.store.cluster import Cluster
+from spanhouse_backend.store.cluster_client import ClusterClient
 from spanhouse_backend.store.place import Group
 from spanhouse_backend.store.schema import landing_schema, query_text
 from spanhouse_backend.store.server_checks import check_server
@@ -20,6 +23,19 @@ from spanhouse_backend.store.shared_journal import SharedJournal
 # As many as there are handles, and some: they are kept open between statements.
 _CONNECTIONS = 16
 _CHANGE_PATIENCE_SECONDS = 120.0
+# On a cluster. What we note for ourselves is written and read in one order by everybody (store/shared_journal.py), and
+# is on most of the machines before it counts. An insert is answered when the shards have it, not when it waits in a
+# queue on a disk.
+_FOR_OURSELVES: dict[str, str | int] = {
+    "insert_quorum": "auto",
+    "insert_quorum_parallel": 0,
+    "select_sequential_consistency": 1,
+    "distributed_foreground_insert": 1,
+}
+# Groups go side by side: they are told apart by their tokens. Each is on most replicas of its shards before it counts.
+_FOR_GROUPS: dict[str, str | int] = {"insert_quorum_parallel": 1}
+# One trace is in one shard, and no other is asked for it. A subquery over shards is answered once and sent along.
+_FOR_QUESTIONS: dict[str, str | int] = {"optimize_skip_unused_shards": 1, "distributed_product_mode": "global"}
 
 
 class Server:
@@ -44,7 +60,10 @@ class Server:
         """Nobody finds a server taken."""
 
     def connect(self, *, session: bool = False) -> Client:
-        """One more handle; all of them use the same connections. Raises ClickHouseError."""
+        """One more handle; all of them use the same connections. Raises ClickHouseError.
+
+        With `session` it is one for questions: on a cluster it reads whichever replica is at hand.
+        """
         return self._connect(self._address.database, session=session)
 
     def journal(self) -> SharedJournal:
@@ -70,9 +89,10 @@ class Server:
     def decode_by(self, mark: str) -> None:
         """Every group has its own schema with it."""
 
-    def decoding(self, group: Group) -> dict[str, str | int]:
-        """The schema as text."""
+    def insert_settings(self, group: Group) -> dict[str, str | int]:
+        """The schema as text; on a cluster, how many replicas are waited for."""
         return {
+            **(_FOR_GROUPS if self._address.cluster else {}),
             "format_schema_source": "string",
             "format_schema": group.schema or landing_schema(),
             "format_schema_message_name": group.landing.message,
@@ -110,23 +130,27 @@ class Server:
 
     def _connect(self, database: str, *, session: bool = False) -> Client:
         address = self._address
-        return clickhouse_connect.get_client(
-            interface=address.scheme,
-            host=address.host,
-            port=address.port,
-            username=address.user,
-            password=address.password,
-            database=database,
-            verify=address.verify,
-            client_cert=_text(address.cert),
+        given: dict[str, Any] = {
+            "interface": address.scheme,
+            "host": address.host,
+            "port": address.port,
+            "username": address.user,
+            "password": address.password,
+            "database": database,
+            "verify": address.verify,
+            "client_cert": _text(address.cert),
             # With a password the certificate only opens the connection; without, it says who the user is.
-            tls_mode="strict" if address.password else None,
-            connect_timeout=address.connect_timeout_seconds,
-            send_receive_timeout=address.timeout_seconds,
-            autogenerate_session_id=session,
-            client_name="spanhouse",
-            pool_mgr=self._pool,
-        )
+            "tls_mode": "strict" if address.password else None,
+            "connect_timeout": address.connect_timeout_seconds,
+            "send_receive_timeout": address.timeout_seconds,
+            "autogenerate_session_id": session,
+            "client_name": "spanhouse",
+            "pool_mgr": self._pool,
+        }
+        if not address.cluster:
+            return clickhouse_connect.get_client(**given)
+        settings = _FOR_QUESTIONS if session else _FOR_OURSELVES
+        return ClusterClient(Cluster(address.cluster, address.database), settings=dict(settings), **given)
 
 
 def _text(path: Path | None) -> str | None:

@@ -43,6 +43,9 @@ _RIGHTS = (
 _RIGHTS_ON_A_CLUSTER = (("*.*", "CLUSTER"), ("*.*", "REMOTE"))
 _WRONG_PASSWORD, _REQUIRED_PASSWORD, _UNKNOWN_USER = 516, 194, 192
 _UNKNOWN_DATABASE, _ACCESS_DENIED = 81, 497
+_MACROS = 2
+# Before the others, and before anything is noted.
+_MADE_FIRST = {"spanhouse_inflight"}
 _TRY_AGAIN_SECONDS = 1.0
 
 
@@ -62,13 +65,15 @@ def check_server(address: ClickHouseAddress, connect: ConnectTo) -> None:
     client = _reached(address, connect)
     try:
         _require_features(address, client)
+        if address.cluster:
+            _require_cluster(address, client)
         _require_database(address, client)
-    finally:
         client.close()
-    client = connect(address.database)
-    try:
+        client = connect(address.database)
         _require_rights(address, client)
         _require_ours(address, client)
+    except ClickHouseError as error:
+        raise StoreUnusable(f"ClickHouse at {address} refuses: {bare_message(error)}") from error
     finally:
         client.close()
 
@@ -150,9 +155,16 @@ def _wanted(address: ClickHouseAddress) -> tuple[tuple[str, str], ...]:
 
 
 def _require_rights(address: ClickHouseAddress, client: Client) -> None:
-    missing = [
-        (where, right) for where, right in _wanted(address) if not client.command(f"CHECK GRANT {right} ON {where}")
-    ]
+    missing = []
+    for where, right in _wanted(address):
+        try:
+            granted = client.command(f"CHECK GRANT {right} ON {where}")
+        except (
+            DatabaseError
+        ):  # a server, or what stands before it, that does not say: it will when something is missing
+            return
+        if not granted:
+            missing.append((where, right))
     if missing:
         raise StoreUnusable(
             f"the user {address.user!r} lacks rights on ClickHouse at {address}; let somebody who may run: "
@@ -168,10 +180,31 @@ def _grants(address: ClickHouseAddress, rights: Iterable[tuple[str, str]]) -> st
 
 
 def _require_ours(address: ClickHouseAddress, client: Client) -> None:
-    there = {name for name, _ in client.query(query_text("tables.sql")).result_rows}
-    ours = {statement.name for statement in statements()}
-    if "spanhouse_migrations" not in there and (foreign := sorted(there & (ours - {"spanhouse_inflight"}))):
+    engines = {name: engine for name, _, engine in client.query(query_text("tables.sql")).result_rows}
+    foreign = sorted(name for name in engines if name in {statement.name for statement in statements()} - _MADE_FIRST)
+    if foreign and "spanhouse_migrations" not in engines:
         raise StoreUnusable(
             f"the database {address.database!r} on ClickHouse at {address} has a table {foreign[0]} that spanhouse did "
             "not make: name another database in --clickhouse"
+        )
+    if "otel_traces" in engines and (engines["otel_traces"] == "Distributed") != bool(address.cluster):
+        there, do = ("one server", "leave --cluster out") if address.cluster else ("a cluster", "name it in --cluster")
+        raise StoreUnusable(
+            f"the tables in the database {address.database!r} on ClickHouse at {address} are those of {there}: "
+            f"{do}, or name another database in --clickhouse"
+        )
+
+
+def _require_cluster(address: ClickHouseAddress, client: Client) -> None:
+    asked = client.query(query_text("cluster_known.sql"), parameters={"cluster": address.cluster})
+    known, macros, clusters = asked.result_rows[0]
+    if not known:
+        raise StoreUnusable(
+            f"ClickHouse at {address} knows no cluster {address.cluster!r}; it knows {clusters or 'none'}: name one of "
+            "them in --cluster, or add it to <remote_servers> of the servers' configuration"
+        )
+    if macros != _MACROS:
+        raise StoreUnusable(
+            f"ClickHouse at {address} has no macros shard and replica, by which replicated tables are told apart: add "
+            "them to <macros> of each server's configuration"
         )
