@@ -154,6 +154,7 @@ class Metrics(Watcher):
         self._free_bytes = Gauge(
             "spanhouse_disk_free_bytes", "Bytes left on the data directory's disk.", registry=registry
         )
+        self._live = Gauge("spanhouse_live_streams", "Clients that watch spans arrive.", registry=registry)
         self._ready = Gauge("spanhouse_ready", "1 while spans can be stored, as /readyz says.", registry=registry)
         build = {"version": version("spanhouse"), "engine": version("chdb"), "python": platform.python_version()}
         Info("spanhouse_build", "What runs here.", registry=registry).info(build)
@@ -190,6 +191,10 @@ class Metrics(Watcher):
         self._read_waiting_bytes = waiting_bytes
         self._waiting_bytes.set_function(waiting_bytes)
         self._waiting_requests.set_function(waiting_requests)
+
+    def watch_live(self, watchers: Callable[[], int]) -> None:
+        """What is asked, at each scrape, how many watch spans arrive."""
+        self._live.set_function(watchers)
 
     def watch_disk(self, free_bytes: Callable[[], int], ready: Callable[[], bool]) -> None:
         """Where to read, at each scrape, how much space is left and whether spans can be stored."""

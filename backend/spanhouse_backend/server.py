@@ -46,6 +46,8 @@ from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
 from spanhouse_backend.query.failures import failure_of_route
+from spanhouse_backend.query.live import Live
+from spanhouse_backend.query.live_http import live_router
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
@@ -84,6 +86,7 @@ class House(NamedTuple):
     queries: Queries
     reader: Reader
     sql: SqlReader
+    live: Live
     spool: SpoolReader | None
     metrics: Metrics
     readiness: Readiness
@@ -127,7 +130,10 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             sandbox = await Sandbox.open(store.connect, _sandbox_limits(settings))
             asking.push_async_callback(sandbox.close)
             reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
-            yield House(store, intake, queries, reader, sql, spool, metrics, readiness, health.HealthServicer())
+            live = Live(queries, reader)
+            asking.push_async_callback(live.close)
+            metrics.watch_live(lambda: live.watchers)
+            yield House(store, intake, queries, reader, sql, live, spool, metrics, readiness, health.HealthServicer())
         await committer.drain()
     finally:
         await store.close()
@@ -185,6 +191,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
         http_server, http_task = _start_http(http_socket, settings, house, access, grpc_address.port)
         stopping.push_async_callback(_stop_http, http_server, http_task)
+        # Before connections are waited for: these would never end.
+        stopping.callback(house.live.stop)
         if clickhouse_socket is not None:
             await _start_clickhouse(clickhouse_socket, settings, house, access, stopping)
         changed = functools.partial(_set_health, house.health)
@@ -271,6 +279,7 @@ def _start_http(
     app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
+    app.include_router(live_router(house.live))
     app.include_router(admin_router(Administrator(house.store)))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(house.readiness.problem)

@@ -102,7 +102,7 @@ def query_router(reader: Reader, writer: Writes) -> APIRouter:
             methods=[method],
             name=question.name,
             description=question.help(),
-            openapi_extra={"parameters": [_described(path, parameter) for parameter in (*question.parameters(), *own)]},
+            openapi_extra={"parameters": [described(path, parameter) for parameter in (*question.parameters(), *own)]},
         )
         if method == "GET":
             router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
@@ -114,7 +114,7 @@ def _endpoint(
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def answer(request: Request) -> Response:
         try:
-            texts = _texts(request)
+            texts = texts_of(request)
             given = {parameter.name: texts.pop(parameter.name, "") for parameter in own}
             form = chosen(given[FORMAT.name], request.headers.get("accept", "")) if given else JSON
             if form is None:
@@ -148,7 +148,8 @@ async def _written(
     return await to_arrow(writer, asked.row, rows), headers
 
 
-def _texts(request: Request) -> dict[str, str]:
+def texts_of(request: Request) -> dict[str, str]:
+    """The parameters in a request's path and query. Raises InvalidQuestion for one that is given twice."""
     texts: dict[str, str] = {}
     for name, text in (*request.path_params.items(), *request.query_params.multi_items()):
         if name in texts:
@@ -166,7 +167,8 @@ def _seconds(text: str) -> float | None:
     return length_ns / SECOND_NS
 
 
-def _described(path: str, parameter: Parameter) -> dict[str, Any]:
+def described(path: str, parameter: Parameter) -> dict[str, Any]:
+    """A parameter as OpenAPI has it."""
     in_path = f"{{{parameter.name}}}" in path
     schema = dict(parameter.schema) | ({"default": parameter.default} if parameter.default else {})
     return {

@@ -11,6 +11,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition
 from spanhouse_backend.query.engine import Engine
+from spanhouse_backend.query.filters import Filter
 from spanhouse_backend.query.parameters import Filtered, Limited, Windowed, choice
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import notes
@@ -146,7 +147,7 @@ class Spans(Question[SpansAnswer], name="spans", row=RecordedSpan, answer_type=S
             window = Window(self.cursor.from_ns, self.cursor.to_ns)
             last = {name: getattr(self.cursor, name) for name in ("last_ns", "last_span", "last_trace")}
             after = Fragment(_BEFORE if self.order == "newest" else _AFTER, last)
-        rows = await _spans(engine, self, window, _BY_TIME[self.order], self.limit + 1, after)
+        rows = await recorded_spans(engine, self.where, window, _BY_TIME[self.order], self.limit + 1, after)
         kept = rows[: self.limit]
         more = len(rows) > self.limit
         last_row = kept[-1] if kept else None
@@ -182,18 +183,19 @@ class Slowest(Question[Answer[RecordedSpan]], name="slowest", row=RecordedSpan):
             from_ns=self.window.from_ns,
             to_ns=self.window.to_ns,
             notes=await notes(engine, "raw", *self.window),
-            rows=await _spans(engine, self, self.window, _BY_DURATION, self.limit, _EVERY),
+            rows=await recorded_spans(engine, self.where, self.window, _BY_DURATION, self.limit, _EVERY),
         )
 
 
-async def _spans(
-    engine: Engine, asked: Spans | Slowest, window: Window, order: Fragment, limit: int, after: Fragment
+async def recorded_spans(
+    engine: Engine, where: Filter, window: Window, order: Fragment, limit: int, after: Fragment
 ) -> tuple[RecordedSpan, ...]:
+    """The first `limit` spans of a window, in this order, that match and meet the condition `after`."""
     found = await engine.rows(
         statement(
             "spans.sql",
             {"from_ns": window.from_ns, "to_ns": window.to_ns, "limit": limit},
-            filter=condition(asked.where),
+            filter=condition(where),
             after=after,
             order=order,
         )
