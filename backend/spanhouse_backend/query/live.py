@@ -66,8 +66,10 @@ class Live:
     one that was asked for is what holds.
     """
 
-    def __init__(self, store: Fetches, reader: Reader) -> None:
+    def __init__(self, store: Fetches, reader: Reader, *, alone: bool = True) -> None:
+        """With `alone`, nobody else watches the same tables: blocks need not be numbered when nobody does here."""
         self._engine = Engine(store)
+        self._alone = alone
         self._reader = reader
         self._watchers = 0
         self._lock = asyncio.Lock()
@@ -126,7 +128,7 @@ class Live:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), LINGER_SECONDS)
         async with self._lock:
-            if self._watchers:
+            if self._watchers or not self._alone:
                 return
             self._numbered_from = None
             try:

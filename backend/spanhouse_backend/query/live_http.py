@@ -7,6 +7,7 @@ whoever comes back then shows his token again, so one that is taken away does no
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
@@ -17,8 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from spanhouse_backend.errors import ClientGone, InvalidQuestion, SpanhouseError
 from spanhouse_backend.query.arrivals import Arrivals, ArrivalsAnswer
-from spanhouse_backend.query.failures import Failure, failure_of
-from spanhouse_backend.query.formats import to_json
+from spanhouse_backend.query.failures import Failure, failure, failure_of
 from spanhouse_backend.query.gone import unless_gone
 from spanhouse_backend.query.live import Live, Watch
 from spanhouse_backend.query.query_http import described, texts_of
@@ -31,6 +31,7 @@ HEARTBEAT_SECONDS = 15.0
 # How soon a browser comes back.
 _RETRY_MILLISECONDS = 2000
 _MAX_ID_DIGITS = 18
+_NOT_IMPLEMENTED = 501
 _HEARTBEAT = b":\n\n"
 
 _PATH = "/live"
@@ -41,12 +42,13 @@ _ANSWERED: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
     },
     "4XX": {"model": Failure, "description": "A parameter that makes no sense, by name; 429: too many watch."},
+    501: {"model": Failure, "description": "The store is a cluster: nobody can watch there."},
     503: {"model": Failure, "description": "The store cannot answer now."},
 }
 
 
-def live_router(live: Live) -> APIRouter:
-    """The route of /api/v1/live."""
+def live_router(live: Live, not_here: str = "") -> APIRouter:
+    """The route of /api/v1/live; `not_here` is why nobody can watch, '' where one can."""
     router = APIRouter(prefix="/api/v1", tags=["query"])
     parameters = [described(_PATH, parameter) for parameter in Arrivals.parameters()]
 
@@ -59,6 +61,8 @@ def live_router(live: Live) -> APIRouter:
         openapi_extra={"parameters": parameters},
     )
     async def watch(request: Request) -> Response:
+        if not_here:
+            return failure(_NOT_IMPLEMENTED, not_here)
         try:
             asked = Arrivals.read(texts_of(request), time.time_ns())
             events = _events(live, asked, _last_event_id(request))
@@ -72,9 +76,9 @@ def live_router(live: Live) -> APIRouter:
 
 
 def event(name: str, data: Any, identity: int | None = None) -> bytes:
-    """One event; JSON has no line ends of its own."""
+    """One event, in ASCII: JSON escapes line ends, and some clients take others of Unicode's for the data's end."""
     head = f"id: {identity}\n" if identity is not None else ""
-    return f"{head}event: {name}\ndata: ".encode() + to_json(data) + b"\n\n"
+    return f"{head}event: {name}\ndata: {json.dumps(data, allow_nan=False, separators=(',', ':'))}\n\n".encode()
 
 
 class _EventStream(Response):
