@@ -26,8 +26,8 @@ _QUERY_METHODS = "/spanhouse.v1.Query/"
 _OTLP_PATHS = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
 _SIGNALS = {"trace": "traces", "logs": "logs", "metrics": "metrics"}
 _QUESTION_PATHS = "/api/v1/"
-# Streams, which last as long as somebody looks: that is no time in which a question was answered.
-_STREAMS = frozenset({"live"})
+# What is no question: signing in, and a stream, which lasts as long as somebody looks.
+_NO_QUESTIONS = frozenset({"live", "session"})
 _OK = grpc.StatusCode.OK.name
 _LOGGED_BY_ACCESS = frozenset({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})
 _HTTP_OK, _HTTP_REFUSED = 200, 400
@@ -161,7 +161,7 @@ def _content_type(scope: Scope) -> str:
 
 
 def _question(scope: Scope) -> str:
-    """The name of the question whose route was taken; '' for streams, other paths, and those that no route has."""
+    """The name of the question whose route was taken; '' for other paths, and those that no route has."""
     path: str = getattr(scope.get("route"), "path", "")
     name = path.removeprefix(_QUESTION_PATHS).partition("/")[0] if path.startswith(_QUESTION_PATHS) else ""
-    return "" if name in _STREAMS else name
+    return "" if name in _NO_QUESTIONS else name

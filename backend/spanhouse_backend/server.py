@@ -130,7 +130,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             sandbox = await Sandbox.open(store.connect, _sandbox_limits(settings))
             asking.push_async_callback(sandbox.close)
             reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
-            live = Live(queries, reader)
+            live = Live(queries, reader, alone=not settings.clickhouse)
             asking.push_async_callback(live.close)
             metrics.watch_live(lambda: live.watchers)
             yield House(store, intake, queries, reader, sql, live, spool, metrics, readiness, health.HealthServicer())
@@ -279,7 +279,8 @@ def _start_http(
     app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
-    app.include_router(live_router(house.live))
+    app.include_router(live_router(house.live, _no_live(settings)))
+    app.include_router(access.session_router(house.metrics.refused))
     app.include_router(admin_router(Administrator(house.store)))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(house.readiness.problem)
@@ -334,6 +335,13 @@ def _start_uvicorn(
     )
     server = _Uvicorn(config)
     return server, asyncio.create_task(server.serve(sockets=[listener]), name=name)
+
+
+def _no_live(settings: Settings) -> str:
+    """Why nobody can watch spans arrive; '' where one can."""
+    if settings.clickhouse and settings.clickhouse.cluster:
+        return "the servers of a cluster number what they store each by itself: ask `spans`, the newest come first"
+    return ""
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import grpc
+from fastapi import APIRouter
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -19,6 +20,7 @@ from spanhouse_backend.access.gate import Gate, Report
 from spanhouse_backend.access.grpc_access import TokenInterceptor
 from spanhouse_backend.access.http_access import TokenMiddleware
 from spanhouse_backend.access.reloading import Reloading
+from spanhouse_backend.access.session_http import session_router
 from spanhouse_backend.access.tls import Certificates, Tls
 from spanhouse_backend.access.token_file import read_tokens
 from spanhouse_backend.access.tokens import Tokens
@@ -73,6 +75,10 @@ class Access:
         """Puts in front of `app` what every HTTP request goes through; `report` is told of those that do not."""
         if self._gate:
             app.add_middleware(TokenMiddleware, gate=self._gate, report=report, cors_origins=cors_origins)
+
+    def session_router(self, report: Report) -> APIRouter:
+        """Where browsers show a token and get a session; `report` is told of tokens that are none."""
+        return session_router(self._gate, report)
 
     def guard_clickhouse(self, app: ASGIApp, report: Report) -> ASGIApp:
         """`app`, the port for ClickHouse's clients, behind what every request to it goes through."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from spanhouse_backend.access.attempts import FailedAttempts
 from spanhouse_backend.access.rules import Role, role_names
-from spanhouse_backend.access.tokens import Tokens, WrongToken
+from spanhouse_backend.access.sessions import Sessions
+from spanhouse_backend.access.tokens import Holder, Tokens, WrongToken
 
 HOW_TO_SEND = "send `authorization: Bearer TOKEN`"
 
@@ -35,25 +36,52 @@ Report = Callable[[str, str], None]
 
 
 class Gate:
-    """Holds credentials against the tokens of the moment; `tokens` gives them."""
+    """Holds credentials against the tokens of the moment, which `tokens` gives, and the sessions begun with them."""
 
     def __init__(self, tokens: Callable[[], Tokens]) -> None:
         self._tokens = tokens
         self._attempts = FailedAttempts()
+        self._sessions = Sessions()
 
-    def refusal(self, authorization: str, needed: Role) -> Refusal | None:
-        """None when whoever sent this `Authorization` header, '' for none, has the role `needed`."""
-        if not authorization:
+    def refusal(self, authorization: str, needed: Role, session: str = "") -> Refusal | None:
+        """None when whoever sent this `Authorization` header, or else this session's id, has the role `needed`.
+
+        '' is for none. A session that is over is no guess: browsers go on sending its id.
+        """
+        if not authorization and not session:
             return Refusal(f"a token with the role {needed.value} is needed: {HOW_TO_SEND}", "no token was sent")
-        try:
-            holder = self._tokens().holder_of(token_of(authorization))
-        except WrongToken as error:
-            return Refusal(f"the token that was sent is not known here: {HOW_TO_SEND}", str(error), guess=True)
+        holder = self._holder(authorization, session)
+        if isinstance(holder, Refusal):
+            return holder
         if needed.allowed_by(holder.roles):
             return None
         roles = ", ".join(role_names(holder.roles))
         message = f"the token {holder.name} has not the role {needed.value}, which this needs; it has: {roles}"
         return Refusal(message, message, known=True)
+
+    def holder(self, authorization: str, session: str) -> Holder | None:
+        """Whose credentials these are; None for nobody's."""
+        holder = self._holder(authorization, session) if authorization or session else None
+        return None if isinstance(holder, Refusal) else holder
+
+    def sign_in(self, token: str) -> tuple[str, Holder] | Refusal:
+        """The id of a new session, and whose it is."""
+        holder = self._holder(f"bearer {token}", "")
+        return holder if isinstance(holder, Refusal) else (self._sessions.begin(holder), holder)
+
+    def sign_out(self, session: str) -> None:
+        """The session is over."""
+        self._sessions.end(session)
+
+    def _holder(self, authorization: str, session: str) -> Holder | Refusal:
+        tokens = self._tokens()
+        if not authorization:
+            holder = self._sessions.holder(session, tokens)
+            return holder or Refusal("the session is over: sign in again", "a session that is over")
+        try:
+            return tokens.holder_of(token_of(authorization))
+        except WrongToken as error:
+            return Refusal(f"the token that was sent is not known here: {HOW_TO_SEND}", str(error), guess=True)
 
     async def note(self, peer: str, what: str, refusal: Refusal) -> None:
         """Logs that `peer`, an IP address, was refused `what`, and returns when it may be told so."""

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from spanhouse_backend.access.cookies import of_our_own, session_of
 from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
 from spanhouse_backend.ingest.cors import allow_browsers
@@ -18,7 +19,7 @@ from spanhouse_backend.query.failures import Failure, Problem
 
 UNAUTHENTICATED, FORBIDDEN = 401, 403
 _BEARER = 'Bearer realm="spanhouse"'
-# A browser knows no other way to ask its user for a token.
+# For pages that are opened by themselves, such as /docs: a browser knows no other way to ask its user for a token.
 _BEARER_OR_BASIC = f'{_BEARER}, Basic realm="spanhouse", charset="UTF-8"'
 
 
@@ -56,7 +57,7 @@ class TokenMiddleware:
         if _is_otlp(scope["path"]):
             response = allow_browsers(_otlp_refusal(refusal, headers), self._cors_origins)
         else:
-            response = _rest_refusal(refusal)
+            response = _rest_refusal(refusal, headers)
         # The body is not asked for. uvicorn takes what is under way and drops it, so that the sender gets to read this.
         await response(scope, receive, send)
 
@@ -65,7 +66,17 @@ class TokenMiddleware:
         if needed is None:
             return None
         authorization = headers.get("authorization", "")
+        if not authorization and (session := session_of(scope)):
+            return self._gate.refusal("", needed, session) or _strange(scope)
         return self._gate.refusal(authorization, needed) or _forged(scope["method"], headers, authorization, needed)
+
+
+def _strange(scope: Scope) -> Refusal | None:
+    """A browser sends a session's cookie with whatever a page on another port of this host makes it send."""
+    if of_our_own(scope):
+        return None
+    message = "a session of the dashboard is for its own pages only: send `authorization: Bearer TOKEN` from elsewhere"
+    return Refusal(message, "a session's cookie, from a page of another origin", known=True)
 
 
 def _forged(method: str, headers: Headers, authorization: str, needed: Role) -> Refusal | None:
@@ -98,11 +109,13 @@ def _otlp_refusal(refusal: Refusal, headers: Headers) -> Response:
     return Refused(UNAUTHENTICATED, refusal.message, headers=challenge).response(encoding)
 
 
-def _rest_refusal(refusal: Refusal) -> Response:
+def _rest_refusal(refusal: Refusal, headers: Headers) -> Response:
     body = Failure(error=Problem(parameter=None, message=refusal.message)).model_dump()
     if refusal.known:
         return JSONResponse(body, FORBIDDEN)
-    return JSONResponse(body, UNAUTHENTICATED, {"WWW-Authenticate": _BEARER_OR_BASIC})
+    # Only to who asks for something to look at: for what scripts of the dashboard ask, it has a form of its own.
+    challenge = _BEARER_OR_BASIC if "text/html" in headers.get("accept", "") else _BEARER
+    return JSONResponse(body, UNAUTHENTICATED, {"WWW-Authenticate": challenge})
 
 
 def _printable(path: str) -> str:

@@ -48,6 +48,8 @@ HTTP_RULES = (
     Rule("/healthz", None),
     Rule("/readyz", None),
     *(Rule(prefix, Role.WRITE) for prefix in OTLP_PREFIXES),
+    # Where a token is shown: it looks at what is sent by itself.
+    Rule("/api/v1/session", None),
     Rule("/api/v1/sql", Role.SQL),
     Rule("/api/v1/admin", Role.ADMIN),
     # Any other method may change something.
