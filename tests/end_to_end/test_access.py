@@ -25,7 +25,7 @@ FUNCTIONS = "/spanhouse.v1.Query/Functions"
 # Of each kind of question, by the role that it needs.
 HTTP_QUESTIONS = {
     "write": [("POST", PATH), ("POST", "/v1/logs"), ("GET", PATH)],
-    "read": [("GET", "/api/v1/functions"), ("GET", f"/api/v1/trace/{'e' * 32}"), ("GET", "/docs"), ("GET", "/")],
+    "read": [("GET", "/api/v1/functions"), ("GET", f"/api/v1/trace/{'e' * 32}"), ("GET", "/docs"), ("GET", "/metrics")],
     "sql": [("GET", "/api/v1/sql"), ("POST", "/api/v1/sql")],
     "admin": [("DELETE", "/api/v1/functions"), ("POST", "/api/v1/admin/retention"), ("GET", "/nobody/knows")],
 }
