@@ -80,3 +80,57 @@ def test_origins_are_a_list():
     given = read_settings({"cors-origins": " https://a.example, http://localhost:*/ ,,*"})
     assert given.cors_origins == ("https://a.example", "http://localhost:*", "*")
     assert read_settings({}).cors_origins == ()
+
+
+CLICKHOUSE = "https://otel:in%2Furl@clickhouse.example.org/spans"
+
+
+def test_a_clickhouse_server_takes_the_place_of_the_data_directory(tmp_path):
+    """What the URL leaves out has defaults; there is no port for ClickHouse's clients beside its own."""
+    read = read_settings({"clickhouse": CLICKHOUSE, "clickhouse-timeout": "2m", "cluster": "production"})
+    assert read.clickhouse is not None
+    assert (read.clickhouse.scheme, read.clickhouse.host, read.clickhouse.port) == (
+        "https",
+        "clickhouse.example.org",
+        8443,
+    )
+    assert (read.clickhouse.user, read.clickhouse.password) == ("otel", "in/url")
+    assert (read.clickhouse.database, read.clickhouse.timeout_seconds) == ("spans", 120)
+    assert read.clickhouse_http is None
+    least = read_settings({"clickhouse": "http://localhost"}).clickhouse
+    assert str(least) == "http://default@localhost:8123/spanhouse"
+
+
+def test_a_password_comes_from_the_option_or_a_file_and_is_never_shown(tmp_path):
+    (tmp_path / "password").write_text("from file\nanother line\n")
+    file = {"clickhouse-password-file": str(tmp_path / "password")}
+    for given, expected in (({}, "in/url"), ({"clickhouse-password": "given"}, "given"), (file, "from file")):
+        read = read_settings({"clickhouse": CLICKHOUSE, **given}).clickhouse
+        assert read is not None
+        assert read.password == expected
+        assert all(expected not in shown for shown in (str(read), repr(read)))
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"clickhouse": "clickhouse:secret@host"}, "--clickhouse: not a URL such as"),
+        ({"clickhouse": "tcp://u:secret@host:9000"}, "--clickhouse: not a URL such as"),
+        ({"clickhouse": "http://u:secret@host:99999"}, "--clickhouse: the port is no number"),
+        ({"clickhouse": "http://u:secret@host/a/b"}, "--clickhouse: after the host comes the name of one database"),
+        ({"clickhouse": "http://u:secret@host/a?verify=0"}, "--clickhouse: the URL ends with the database's name"),
+        (
+            {"clickhouse": "http://host", "clickhouse-password-file": "/nowhere"},
+            "--clickhouse-password-file: cannot read",
+        ),
+        ({"clickhouse": "http://host", "clickhouse-timeout": "0"}, "--clickhouse-timeout: 0 is not a time"),
+        ({"clickhouse": "http://host", "cluster": "pro'd"}, "--cluster: on a cluster, .* is not a name"),
+        ({"clickhouse": "http://host/my-db", "cluster": "prod"}, "--clickhouse: on a cluster, 'my-db' is not a name"),
+        ({"cluster": "prod"}, "--cluster: without --clickhouse there is no server"),
+    ],
+)
+def test_what_makes_no_sense_of_a_clickhouse_server_is_refused_by_name(given, problem):
+    """And without repeating what may be a password."""
+    with pytest.raises(SettingsError, match=problem) as raised:
+        read_settings(given)
+    assert "secret" not in str(raised.value)

@@ -8,9 +8,9 @@ from otlp_requests import request
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
 from spanhouse_backend.ingest.admission import Admission
-from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES, UNHURRIED_BYTES, GroupCommitter, Limits
+from spanhouse_backend.ingest.commit import HELD_SECONDS, SECOND_INSERT_BYTES, UNHURRIED_BYTES, GroupCommitter, Limits
 from spanhouse_backend.ingest.framing import Framed, frame, join
-from spanhouse_backend.store.rejection import NOTHING, Rejection
+from spanhouse_backend.store.rejection import NOTHING, Contested, Rejection
 from spanhouse_backend.watcher import Watcher
 
 
@@ -535,5 +535,62 @@ def test_a_server_starts_when_what_was_left_open_cannot_be_finished_yet():
         store.refuse = None
         await asyncio.gather(commits.commit(b"half"), commits.commit(b"new"))
         assert store.bodies == [joined(b"new")]
+
+    asyncio.run(scenario())
+
+
+class Neighbour(Recorder):
+    """A store that another server stores into, too: `held` are being stored by it, `noted` it has stored."""
+
+    def __init__(self):
+        super().__init__()
+        self.release.set()
+        self.held: set[bytes] = set()
+        self.noted: dict[bytes, Rejection] = {}
+
+    async def insert_traces(self, body: bytes, identities) -> dict[bytes, Rejection]:
+        mine = set(identities)
+        if mine & (self.held | self.noted.keys()):
+            stored = {one: rejection for one, rejection in self.noted.items() if one in mine}
+            raise Contested(stored, frozenset(mine & self.held))
+        return await super().insert_traces(body, identities)
+
+
+def test_what_another_server_has_stored_is_answered_and_the_rest_of_the_group_is_inserted():
+    """With the outcome that was noted there, at once, and from memory the next time."""
+
+    async def scenario():
+        store = Neighbour()
+        store.noted[identity(b"known")] = Rejection(2, "invalid trace_id")
+        commits = committer(store, linger=0.05)
+        await commits.commit(b"first")
+        answers = await asyncio.gather(commits.commit(b"known"), commits.commit(b"new"))
+        assert answers == [Rejection(2, "invalid trace_id"), NOTHING]
+        assert store.bodies == [joined(b"first"), joined(b"new")]
+        store.noted.clear()
+        assert await commits.commit(b"known") == Rejection(2, "invalid trace_id")
+        assert len(store.bodies) == 2
+
+    asyncio.run(scenario())
+
+
+def test_what_another_server_is_storing_waits_and_nothing_else_does():
+    """It is asked for again until the other one has stored it, or has given it up; stopping waits for that, too."""
+
+    async def scenario():
+        store = Neighbour()
+        stored, given_up = identity(b"stored there"), identity(b"given up there")
+        store.held |= {stored, given_up}
+        commits = committer(store, linger=0.05)
+        held = [asyncio.create_task(commits.commit(text)) for text in (b"stored there", b"given up there")]
+        assert await commits.commit(b"other") == NOTHING
+        draining = asyncio.create_task(commits.drain())
+        await asyncio.sleep(2 * HELD_SECONDS[1])
+        assert not any(task.done() for task in (*held, draining))
+        store.noted[stored] = Rejection(1, "invalid span_id")
+        store.held.clear()
+        assert await asyncio.gather(*held) == [Rejection(1, "invalid span_id"), NOTHING]
+        await draining
+        assert store.bodies == [joined(b"other"), joined(b"given up there")]
 
     asyncio.run(scenario())
