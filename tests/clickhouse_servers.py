@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,6 +17,9 @@ from typing import ClassVar, Self
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from harness import PATIENCE_SECONDS, ServerProcess
+
+from spanhouse_backend.clickhouse_address import parse_url
+from spanhouse_backend.store.server import Server
 
 USER, PASSWORD = "otel", "pass/wörd:@1"
 
@@ -85,6 +89,11 @@ class ClickHouse:
             return [tuple(row) for row in client.query(sql).result_rows]
         finally:
             client.close()
+
+
+def place_on(server: ClickHouse, database: str) -> Server:
+    """A database on it, for a `Store` in the test's own process."""
+    return Server(replace(parse_url(server.url(database)), password=PASSWORD))
 
 
 def spanhouse_on(url: str, tmp_path: Path, name: str, *arguments: str) -> ServerProcess:

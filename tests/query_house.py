@@ -7,7 +7,6 @@ and tests tell their spans apart by service name.
 import asyncio
 import threading
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -24,6 +23,7 @@ from spanhouse_backend.query.questions.functions import FunctionRow, Functions
 from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.retention import DEFAULT_RETENTION, FOREVER
+from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import Queries, QueryLimits
 from spanhouse_backend.store.store import Store
 
@@ -37,15 +37,15 @@ HOUR = 60 * MINUTE
 
 
 class QueryHouse:
-    """`with QueryHouse(directory) as house:` opens the store and serves until the block ends."""
+    """`with QueryHouse(place) as house:` opens the store and serves until the block ends."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> Self:
-        self.store = Store.open(self._directory, retention=dict.fromkeys(DEFAULT_RETENTION, FOREVER))
+        self.store = Store.open_at(self._place, retention=dict.fromkeys(DEFAULT_RETENTION, FOREVER))
         self._thread.start()
         self.queries = self.run(Queries.open(self.store.connect, QUERY_LIMITS))
         self.reader = Reader(self.queries)

@@ -1,13 +1,45 @@
-"""The query side over a real store, shared by the tests of one process."""
+"""The query side over real stores, shared by the tests of one process."""
 
 from collections.abc import Iterator
 
 import pytest
+from clickhouse_servers import ClickHouse, place_on
 from query_house import QueryHouse
+
+from spanhouse_backend.store.embedded import Embedded
+
+# Modules whose tests are run over the embedded engine, and again over a ClickHouse server.
+OVER_BOTH = {"test_attributes", "test_compare", "test_delete", "test_faces", "test_filters", "test_formats"}
+OVER_BOTH |= {"test_functions", "test_spans", "test_trace"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "house" in metafunc.fixturenames and metafunc.module.__name__ in OVER_BOTH:
+        metafunc.parametrize("house", ["embedded", "server"], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory) -> Iterator[QueryHouse]:
-    """The one store of this test process, with the query faces over it; use a service name of your own."""
-    with QueryHouse(tmp_path_factory.mktemp("house") / "data") as house:
+def clickhouse(tmp_path_factory) -> Iterator[ClickHouse]:
+    """One ClickHouse server for the test process; whoever writes has a database of its own."""
+    with ClickHouse(tmp_path_factory.mktemp("clickhouse") / "engine") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_house(tmp_path_factory) -> Iterator[QueryHouse]:
+    """Over the engine of this process: there is one, so it lasts until the end."""
+    with QueryHouse(Embedded(tmp_path_factory.mktemp("house") / "data")) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def server_house(clickhouse) -> Iterator[QueryHouse]:
+    """Over a ClickHouse server."""
+    with QueryHouse(place_on(clickhouse, "house")) as house:
+        yield house
+
+
+@pytest.fixture(scope="session")
+def house(request) -> QueryHouse:
+    """The store with the query faces over it; use a service name of your own."""
+    return request.getfixturevalue(f"{getattr(request, 'param', 'embedded')}_house")

@@ -139,9 +139,10 @@ def test_hours_are_the_same_in_every_time_zone(tmp_path):
     """A process in a half-hour zone stores hours that the windows of a process in UTC are made of."""
     code = """
 import asyncio, pathlib, sys
+from spanhouse_backend.store.embedded import Embedded
 from otlp_requests import request
 from query_house import HOUR, MINUTE, MONDAY_10H, QueryHouse
-with QueryHouse(pathlib.Path(sys.argv[1])) as house:
+with QueryHouse(Embedded(pathlib.Path(sys.argv[1]))) as house:
     if sys.argv[2] == "write":
         house.insert(request("zoned", [1000], start_ns=MONDAY_10H + 10 * MINUTE))
         house.insert(request("zoned", [2000], start_ns=MONDAY_10H + 50 * MINUTE))

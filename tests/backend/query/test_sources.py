@@ -106,12 +106,13 @@ def test_an_answer_whose_beginning_has_expired_says_so(tmp_path):
     """Spans go first, then minutes; hours are there, and everything that is made of them needs no note."""
     code = """
 import asyncio, json, pathlib, sys
+from spanhouse_backend.store.embedded import Embedded
 from otlp_requests import request
 from query_house import HOUR, MINUTE, MONDAY_10H, QueryHouse
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.spans import Spans
 DAY = 24 * HOUR
-with QueryHouse(pathlib.Path(sys.argv[1])) as house:
+with QueryHouse(Embedded(pathlib.Path(sys.argv[1]))) as house:
     def ask(question, **texts):
         answer = house.ask(question, now_ns=MONDAY_10H + 9 * DAY, **texts)
         print(json.dumps([answer.source, *answer.notes]))

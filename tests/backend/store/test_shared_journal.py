@@ -8,21 +8,18 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clickhouse_servers import PASSWORD, ClickHouse
+from clickhouse_servers import ClickHouse, place_on
 from harness import PATIENCE_SECONDS, clean_environment
 from otlp_requests import request
 
-from spanhouse_backend.clickhouse_address import parse_url
 from spanhouse_backend.errors import StoreUnavailable, StoreUnusable
 from spanhouse_backend.ingest.framing import Framed, frame, join
 from spanhouse_backend.store import shared_journal
 from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.rejection import NOTHING, Contested
-from spanhouse_backend.store.server import Server
 from spanhouse_backend.store.store import Store
 
 SPANS = 20
@@ -31,17 +28,13 @@ LEFT = "SELECT Token, count() FROM spanhouse_inflight WHERE length(Token) < 32 G
 ROLLED_UP = "SELECT ServiceName, sum(Calls) FROM {} GROUP BY 1 ORDER BY 1"
 
 
-def place(clickhouse: ClickHouse, database: str) -> Server:
-    return Server(replace(parse_url(clickhouse.url(database)), password=PASSWORD))
-
-
 @contextmanager
 def stores(clickhouse: ClickHouse, database: str, count: int = 2):
     """As many servers' stores on one database."""
     with ExitStack() as closing:
         opened = []
         for _ in range(count):
-            store = Store.open_at(place(clickhouse, database))
+            store = Store.open_at(place_on(clickhouse, database))
             closing.callback(lambda store=store: asyncio.run(store.close()))
             opened.append(store)
         yield opened
