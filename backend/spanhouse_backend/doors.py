@@ -6,9 +6,11 @@ handler is asked, such as a message over the size limit, is not seen.
 """
 
 import asyncio
+import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -17,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spanhouse_backend.ingest.otlp_grpc import message_bytes
 from spanhouse_backend.ingest.otlp_status import Encoding
 from spanhouse_backend.metrics import Metrics
+from spanhouse_backend.query.questions import QUESTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -47,53 +50,81 @@ class GrpcDoor(grpc.aio.ServerInterceptor):
         """The method's own handler, watched."""
         handler = await continuation(details)
         method = details.method
-        report = self._report(method)
-        if handler is None or report is None:
-            return handler
+        if handler is None:
+            return None
         # OTLP's is declared with a stream of requests, of which it reads one (otlp_grpc).
-        answer: Any = handler.unary_unary or handler.stream_unary
-        if answer is None:
-            return handler
+        if method.startswith(_OTLP_SERVICES) and (export := handler.unary_unary or handler.stream_unary):
+            return self._exporting(handler, export, method)
+        if method.startswith(_QUERY_METHODS) and (answer := handler.unary_unary):
+            return self._answering(handler, answer, method.removeprefix(_QUERY_METHODS).lower())
+        if method in _STREAMING and (pieces := handler.unary_stream):
+            return self._streaming(handler, pieces, _STREAMING[method])
+        return handler
+
+    def _exporting(self, handler: Any, export: Any, method: str) -> Handler:
+        signal = _SIGNALS.get(method.removeprefix(_OTLP_SERVICES).partition(".")[0], "other")
+
+        def report(status: str, seconds: float) -> None:
+            size_bytes = message_bytes.get()
+            self._metrics.answered(
+                signal, "grpc", "protobuf", status, size_bytes=size_bytes, seconds=seconds, good=status == _OK
+            )
 
         async def watched(request: Any, context: Any) -> Any:
-            begun = time.perf_counter()
-            status = grpc.StatusCode.UNKNOWN.name
-            try:
-                response = await answer(request, context)
-            except asyncio.CancelledError:
-                status = grpc.StatusCode.CANCELLED.name
-                raise
-            except grpc.aio.AbortError:
-                status = context.code().name
-                if method.startswith(_OTLP_SERVICES):
-                    _log_refused("grpc", method, status, context.details(), context.peer())
-                raise
-            else:
-                status = _OK
-            finally:
-                report(status, time.perf_counter() - begun)
-            return response
+            with _watched(context, report):
+                try:
+                    return await export(request, context)
+                except grpc.aio.AbortError:
+                    _log_refused("grpc", method, context.code().name, context.details(), context.peer())
+                    raise
 
         wrap = grpc.stream_unary_rpc_method_handler if handler.stream_unary else grpc.unary_unary_rpc_method_handler
         return wrap(watched, handler.request_deserializer, handler.response_serializer)
 
-    def _report(self, method: str) -> Callable[[str, float], None] | None:
-        """What is done with a request's status and its seconds; None for what is not watched."""
-        metrics = self._metrics
-        if method.startswith(_OTLP_SERVICES):
-            signal = _SIGNALS.get(method.removeprefix(_OTLP_SERVICES).partition(".")[0], "other")
+    def _answering(self, handler: Any, answer: Any, question: str) -> Handler:
+        async def watched(request: Any, context: Any) -> Any:
+            with _watched(context, functools.partial(self._metrics.asked, question, "grpc")):
+                return await answer(request, context)
 
-            def exported(status: str, seconds: float) -> None:
-                size_bytes = message_bytes.get()
-                metrics.answered(
-                    signal, "grpc", "protobuf", status, size_bytes=size_bytes, seconds=seconds, good=status == _OK
-                )
+        return grpc.unary_unary_rpc_method_handler(watched, handler.request_deserializer, handler.response_serializer)
 
-            return exported
-        if method.startswith(_QUERY_METHODS):
-            question = method.removeprefix(_QUERY_METHODS).lower()
-            return lambda status, seconds: metrics.asked(question, "grpc", status, seconds)
-        return None
+    def _streaming(self, handler: Any, pieces: Any, name_of: Callable[[Any], str]) -> Handler:
+        async def watched(request: Any, context: Any) -> AsyncIterator[Any]:
+            with _watched(context, functools.partial(self._metrics.asked, name_of(request), "grpc")):
+                async for piece in pieces(request, context):
+                    yield piece
+
+        return grpc.unary_stream_rpc_method_handler(watched, handler.request_deserializer, handler.response_serializer)
+
+
+def _asked(request: Any) -> str:
+    """The question of an Ask, which is a text of the client's: what is none would make a new series of each."""
+    return request.question if request.question in _QUESTIONS else "unknown"
+
+
+_QUESTIONS = frozenset(question.name for question in QUESTIONS)
+_STREAMING: dict[str, Callable[[Any], str]] = {
+    "/spanhouse.v1.Query/Ask": _asked,
+    "/spanhouse.v1.Sql/Run": lambda _request: "sql",
+}
+
+
+@contextmanager
+def _watched(context: Any, report: Callable[[str, float], None]) -> Iterator[None]:
+    """Reports how a call ended and after how long."""
+    begun = time.perf_counter()
+    status = grpc.StatusCode.UNKNOWN.name
+    try:
+        yield
+        status = _OK
+    except (asyncio.CancelledError, GeneratorExit):
+        status = grpc.StatusCode.CANCELLED.name
+        raise
+    except grpc.aio.AbortError:
+        status = context.code().name
+        raise
+    finally:
+        report(status, time.perf_counter() - begun)
 
 
 class HttpDoor:
@@ -147,6 +178,37 @@ class HttpDoor:
                     _log_refused("http", scope["path"], status, scope["state"].get("problem", ""), peer)
             elif question := _question(scope):
                 self._metrics.asked(question, "http", status, seconds)
+
+
+class ClickHouseDoor:
+    """The same for the port of ClickHouse's clients: statements, whatever is asked beside them passes untouched."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and reports it when it is answered."""
+        if scope["type"] != "http" or (scope["method"] != "POST" and b"query=" not in scope["query_string"]):
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        state = scope.setdefault("state", {})
+        # Nothing is sent to a client that has gone away.
+        status = "none"
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            # An answer that was broken off had been begun well.
+            status = "broken" if state.get("broken") else status
+            self._metrics.asked("sql", "clickhouse", status, time.perf_counter() - begun)
 
 
 def _log_refused(door: str, path: str, status: str, problem: str, peer: str) -> None:

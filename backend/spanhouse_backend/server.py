@@ -34,7 +34,7 @@ from spanhouse_backend.connections import (
     connection_limit,
     grpc_bounds,
 )
-from spanhouse_backend.doors import GrpcDoor, HttpDoor
+from spanhouse_backend.doors import ClickHouseDoor, GrpcDoor, HttpDoor
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
@@ -51,6 +51,7 @@ from spanhouse_backend.query.live_http import live_router
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
 from spanhouse_backend.query.reader import Reader
+from spanhouse_backend.query.sql_checker import SqlChecker
 from spanhouse_backend.query.sql_grpc import SQL_SERVICE, add_sql_service
 from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
@@ -61,7 +62,7 @@ from spanhouse_backend.store.piped import Pipes
 from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
-from spanhouse_backend.store.sandbox import Sandbox
+from spanhouse_backend.store.sandbox import Parser, Sandbox
 from spanhouse_backend.store.server import Server
 from spanhouse_backend.store.store import Store
 from spanhouse_backend.web.routes import web_routes
@@ -295,13 +296,15 @@ def _start_http(
 async def _start_clickhouse(
     listener: socket.socket, settings: Settings, house: House, access: Access, stopping: contextlib.AsyncExitStack
 ) -> None:
-    sandbox = await Sandbox.open(house.store.connect, _sandbox_limits(settings))
-    stopping.push_async_callback(sandbox.close)
-    pipes = await Pipes.open((settings.data / ENGINE_FOLDER).absolute(), STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING)
+    parser = await Parser.open(house.store.connect, _sandbox_limits(settings), CLICKHOUSE_WAITING)
+    stopping.push_async_callback(parser.close)
+    pipes = await Pipes.open(
+        (settings.data / ENGINE_FOLDER).absolute(), STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING, settings.sql_timeout_seconds
+    )
     stopping.push_async_callback(pipes.close)
-    (said,) = (await house.store.fetch("SELECT displayName(), version(), timezone()", {})).rows
+    (said,) = (await house.store.fetch("SELECT version(), timezone()", {})).rows
     port = Port(
-        SqlReader(sandbox),
+        SqlChecker(parser, as_clickhouse=True),
         pipes,
         _sandbox_limits(settings),
         Engine(*said),
@@ -309,7 +312,7 @@ async def _start_clickhouse(
         settings.max_request_bytes,
         settings.max_waiting_bytes,
     )
-    app = access.guard_clickhouse(ClickHouseHttp(port), house.metrics.refused)
+    app = ClickHouseDoor(access.guard_clickhouse(ClickHouseHttp(port), house.metrics.refused), house.metrics)
     server, task = _start_uvicorn(app, listener, settings, access, "clickhouse-http")
     stopping.push_async_callback(_stop_http, server, task)
 

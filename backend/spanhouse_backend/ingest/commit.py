@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from spanhouse_backend.errors import MalformedData, SpanhouseError, StoreUnavailable
-from spanhouse_backend.fair_queue import FairQueue
 from spanhouse_backend.ingest.admission import Claim
+from spanhouse_backend.ingest.fair_queue import FairQueue
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
 from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
 from spanhouse_backend.store.rejection import NOTHING, Contested, Rejection

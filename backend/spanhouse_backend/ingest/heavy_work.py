@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from spanhouse_backend.fair_queue import FairQueue
 from spanhouse_backend.ingest.admission import Claim
+from spanhouse_backend.ingest.fair_queue import FairQueue
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from spanhouse_backend.errors import InvalidQuestion, SpanhouseError
 from spanhouse_backend.query.failures import Failure, failure_of
 from spanhouse_backend.query.gone import unless_gone
-from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, MEDIA_TYPES, SqlReader, known_format
+from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES
+from spanhouse_backend.query.sql_reader import MEDIA_TYPES, SqlReader, known_format
 
 # Short names of the formats that most people want; ClickHouse's own names are taken too.
 FORMATS = {

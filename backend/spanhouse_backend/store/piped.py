@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 
 import chdb
 
-from spanhouse_backend.errors import StatementFailed, StoreUnavailable
+from spanhouse_backend.errors import Overloaded, StatementFailed, StoreUnavailable
 from spanhouse_backend.store.turns import Turns
 
 # As much as Linux gives to anybody. What fits in keeps no statement waiting for its reader.
@@ -56,6 +56,7 @@ class Order(NamedTuple):
 class Summary(NamedTuple):
     """What a statement came to."""
 
+    result_rows: int = 0
     read_rows: int = 0
     read_bytes: int = 0
     written_rows: int = 0
@@ -91,9 +92,10 @@ class Pipes:
     for ever, and nothing is killed but what has the mark of the one order.
     """
 
-    def __init__(self, path: str, at_once: int, waiting: int) -> None:
+    def __init__(self, path: str, at_once: int, waiting: int, wait_seconds: float) -> None:
         self._path = path
         self._turns = Turns(at_once, waiting)
+        self._wait_seconds = wait_seconds
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="spanhouse-piped")
         self._kill_threads = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-piped-kill")
         self._killer = chdb.connect(path)  # type: ignore[no-untyped-call]
@@ -102,10 +104,10 @@ class Pipes:
         self._closing = False
 
     @classmethod
-    async def open(cls, engine_folder: Path, at_once: int, waiting: int) -> Self:
+    async def open(cls, engine_folder: Path, at_once: int, waiting: int, wait_seconds: float) -> Self:
         """Connects to the embedded engine, which is open there already. Raises StoreUnavailable."""
         try:
-            return await asyncio.to_thread(cls, str(engine_folder), at_once, waiting)
+            return await asyncio.to_thread(cls, str(engine_folder), at_once, waiting, wait_seconds)
         except RuntimeError as error:
             raise StoreUnavailable(f"opening a connection: {error}") from error
 
@@ -113,9 +115,13 @@ class Pipes:
     async def run(self, order: Order, sender: str) -> AsyncIterator[Piped]:
         """The answer to `order`, when it is this sender's turn; left before its end, the statement is stopped.
 
-        Raises Overloaded when too many wait, StoreUnavailable while closing.
+        Raises Overloaded when too many wait, or this one too long, StoreUnavailable while closing.
         """
-        await self._turns.take(sender)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turns.take(sender)
+        except TimeoutError as error:
+            raise Overloaded(f"it was no turn for {self._wait_seconds:g} s: try again later") from error
         loop = asyncio.get_running_loop()
         mark = f"spanhouse-piped-{secrets.token_hex(8)}"
         try:
@@ -206,8 +212,9 @@ def _run(path: str, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]
                 sql = f"{sql}\nINTO OUTFILE '/dev/fd/{sink}' TRUNCATE{compression}\nFORMAT {order.output_format}"
             result = connection.query(sql, order.default_format, params=dict(order.parameters))
             summary = Summary(
-                result.rows_read(),
-                result.bytes_read(),
+                result.rows_read(),  # of the answer
+                result.storage_rows_read(),
+                result.storage_bytes_read(),
                 result.rows_written(),
                 result.bytes_written(),
                 int(result.elapsed() * 1e9),

@@ -36,19 +36,61 @@ class Limits(NamedTuple):
     threads: int
 
 
-class Sandbox:
-    """Runs one statement at a time on one handle, and parses on another, so that a refusal never waits for an answer.
+class _Bounded:
+    """Runs calls on one handle, a number of which may run or wait at once.
 
-    A place in the queue is taken before work is handed over and given back when it ends, however it ends, so none
-    leaks; nobody waits for a place.
+    A place is taken before work is handed over and given back when it ends, however it ends, so none leaks; nobody
+    waits for a place.
     """
 
+    def __init__(self, connect: Connect, settings: Mapping[str, Any], name: str, waiting: int) -> None:
+        self._runs = Runs(connect, settings, name)
+        self._waiting = waiting
+        self._places = threading.BoundedSemaphore(waiting)
+
+    async def run(self, call: Callable[[Client], Answer]) -> Answer:
+        """What `call` returns. Raises StatementFailed, Overloaded, StoreUnavailable."""
+        if not self._places.acquire(blocking=False):
+            raise Overloaded(f"{self._waiting} SQL statements run or wait already: try again later")
+        try:
+            return await self._runs.run(call, self._places.release)
+        except ClickHouseError as error:
+            code = error.code if isinstance(error, DatabaseError) else None
+            raise StatementFailed(bare_message(error), code) from error
+
+    async def close(self) -> None:
+        """Stops what runs, drops what waits, closes the handle. The engine must still be open."""
+        await asyncio.to_thread(self._runs.close)
+
+
+class Parser:
+    """Has the engine parse statements, on a handle of its own, so that a refusal never waits for an answer."""
+
+    def __init__(self, connect: Connect, limits: Limits, waiting: int) -> None:
+        self._bounded = _Bounded(connect, _bounds(limits) | _READONLY, "sql-parse", waiting)
+
+    @classmethod
+    async def open(cls, connect: Connect, limits: Limits, waiting: int = MAX_WAITING) -> Self:
+        """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable."""
+        return await _opened(cls, connect, limits, waiting)
+
+    async def parse(self, sql: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+        """The one row of `sql`, which is the caller's own and takes texts of others as parameters only.
+
+        Raises StatementFailed with what the engine has to say of them, Overloaded when too many wait.
+        """
+        (row,) = await self._bounded.run(lambda client: client.query(sql, parameters=dict(parameters)).result_rows)
+        return tuple(row)
+
+    async def close(self) -> None:
+        """Stops what runs, drops what waits, closes the handle. The engine must still be open."""
+        await self._bounded.close()
+
+
+class Sandbox:
+    """Runs one statement at a time, and has a parser."""
+
     def __init__(self, connect: Connect, limits: Limits) -> None:
-        bounds: dict[str, Any] = {
-            **_PARSER,
-            "max_execution_time": limits.seconds,
-            "max_memory_usage": limits.memory_bytes,
-        }
         runs: dict[str, Any] = {
             "max_result_rows": limits.rows,
             "max_result_bytes": limits.result_bytes,
@@ -56,18 +98,13 @@ class Sandbox:
             "result_overflow_mode": "throw",
             "max_threads": limits.threads,
         }
-        last = {"readonly": 1}
-        self._runner = Runs(connect, bounds | runs | last, "sql")
-        self._parser = Runs(connect, bounds | last, "sql-parse")
-        self._places = threading.BoundedSemaphore(MAX_WAITING)
+        self.parser = Parser(connect, limits, MAX_WAITING)
+        self._runner = _Bounded(connect, _bounds(limits) | runs | _READONLY, "sql", MAX_WAITING)
 
     @classmethod
     async def open(cls, connect: Connect, limits: Limits) -> Self:
         """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable."""
-        try:
-            return await asyncio.to_thread(cls, connect, limits)
-        except ClickHouseError as error:
-            raise StoreUnavailable(f"opening the handles for SQL: {bare_message(error)}") from error
+        return await _opened(cls, connect, limits)
 
     async def run(self, sql: str, parameters: Mapping[str, str], output_format: str) -> bytes:
         """The answer to `sql`, whose `{name:Type}` placeholders the engine binds, in one of ClickHouse's formats.
@@ -75,28 +112,26 @@ class Sandbox:
         Raises StatementFailed when the engine refuses it or a limit stops it, Overloaded when too many wait. When the
         awaiting task is cancelled, so is the statement, running or not.
         """
-        return await self._on(
-            self._runner, lambda client: client.raw_query(sql, parameters=dict(parameters), fmt=output_format)
+        return await self._runner.run(
+            lambda client: client.raw_query(sql, parameters=dict(parameters), fmt=output_format)
         )
-
-    async def parse(self, sql: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
-        """The one row of `sql`, which is the caller's own and takes texts of others as parameters only.
-
-        Raises StatementFailed with what the engine has to say of them, Overloaded when too many wait.
-        """
-        (row,) = await self._on(self._parser, lambda client: client.query(sql, parameters=dict(parameters)).result_rows)
-        return tuple(row)
 
     async def close(self) -> None:
         """Stops what runs, drops what waits, closes the handles. The engine must still be open."""
-        for runs in (self._runner, self._parser):
-            await asyncio.to_thread(runs.close)
+        await self._runner.close()
+        await self.parser.close()
 
-    async def _on(self, runs: Runs, call: Callable[[Client], Answer]) -> Answer:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded(f"{MAX_WAITING} SQL statements run or wait already: try again later")
-        try:
-            return await runs.run(call, self._places.release)
-        except ClickHouseError as error:
-            code = error.code if isinstance(error, DatabaseError) else None
-            raise StatementFailed(bare_message(error), code) from error
+
+# Last among a handle's settings: it locks the others.
+_READONLY = {"readonly": 1}
+
+
+def _bounds(limits: Limits) -> dict[str, Any]:
+    return {**_PARSER, "max_execution_time": limits.seconds, "max_memory_usage": limits.memory_bytes}
+
+
+async def _opened(make: Callable[..., Answer], *arguments: Any) -> Answer:
+    try:
+        return await asyncio.to_thread(make, *arguments)
+    except ClickHouseError as error:
+        raise StoreUnavailable(f"opening the handles for SQL: {bare_message(error)}") from error

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanhouse_backend.fair_queue import FairQueue
+from spanhouse_backend.ingest.fair_queue import FairQueue
 
 
 def emptied(queue):

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spanhouse_backend.errors import InvalidQuestion, StatementFailed, StoreError
+from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES
 from spanhouse_backend.query.sql_names import HIGHER_ORDER, TABLE_FUNCTIONS, Refused, check_function
-from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, SqlReader
+from spanhouse_backend.query.sql_reader import SqlReader
 
 SECRET = "only-the-server-may-read-this"
 
@@ -21,7 +22,7 @@ class Watched:
     """A sandbox that notes which statements got as far as being run."""
 
     def __init__(self, sandbox):
-        self.parse = sandbox.parse
+        self.parser = sandbox.parser
         self._run = sandbox.run
         self.ran = []
 

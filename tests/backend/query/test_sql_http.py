@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from query_house import get
 
 from spanhouse_backend.query.query_http import Failure
+from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES
 from spanhouse_backend.query.sql_http import sql_router
-from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, SqlReader
+from spanhouse_backend.query.sql_reader import SqlReader
 
 
 @pytest.fixture(scope="module")

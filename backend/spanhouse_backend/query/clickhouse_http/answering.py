@@ -6,15 +6,18 @@ that is closed where HTTP wants one more chunk, so that no client takes it for w
 """
 
 import asyncio
+import functools
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from starlette.types import Scope, Send
 
 from spanhouse_backend.connections import BREAK_OFF
 from spanhouse_backend.errors import SpanhouseError
+from spanhouse_backend.query.clickhouse_http.blocks import compressed
 from spanhouse_backend.query.clickhouse_http.errors import TIMEOUT_EXCEEDED, Refused, trouble_of
 from spanhouse_backend.store.piped import Piped, Summary
 
@@ -22,19 +25,24 @@ T = TypeVar("T")
 
 
 class Answering:
-    """Sends one answer; `seconds` from now on it must have ended."""
+    """Sends one answer, in compressed blocks if asked; `seconds` from now on it must have ended."""
 
-    def __init__(self, scope: Scope, send: Send, headers: dict[str, str], seconds: float) -> None:
+    def __init__(
+        self, scope: Scope, send: Send, headers: dict[str, str], seconds: float, *, compress: bool = False
+    ) -> None:
         self._scope = scope
         self._send = send
         self._headers = headers
         self._seconds = seconds
+        self._encoded: Callable[[bytes], bytes] = compressed if compress else lambda data: data
+        # Behind what is compressed nobody could read an error.
+        self._tells_errors = not compress and "Content-Encoding" not in headers
         self._deadline = asyncio.get_running_loop().time() + seconds
 
     async def whole(self, piped: Piped) -> None:
         """Sends what the engine hands over in one piece. Raises StatementFailed, Refused."""
         summary, data = await self._in_time(piped.finished)
-        await send_whole(self._send, self._headers, data, summary)
+        await send_whole(self._send, self._headers, self._encoded(data), summary)
 
     async def pieces(self, piped: Piped, held_bytes: int) -> None:
         """Sends what the engine writes into the pipe, not beginning before there are `held_bytes` of it.
@@ -46,7 +54,7 @@ class Answering:
             piece = await self._in_time(piped.read)
             if not piece:
                 summary, _ = await piped.finished()
-                await send_whole(self._send, self._headers, bytes(held), summary)
+                await send_whole(self._send, self._headers, self._encoded(bytes(held)), summary)
                 return
             held += piece
         tag = secrets.token_hex(8)
@@ -55,7 +63,8 @@ class Answering:
             piece = bytes(held)
             del held
             while piece:
-                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                message = {"type": "http.response.body", "body": self._encoded(piece), "more_body": True}
+                await self._in_time(functools.partial(self._send, message))
                 piece = await self._in_time(piped.read)
         except SpanhouseError as error:
             await self._break_off(str(trouble_of(error)), tag)
@@ -63,19 +72,23 @@ class Answering:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _in_time(self, wait: Callable[[], Awaitable[T]]) -> T:
+        """What `wait` gives: the engine has to write and the client to read before the deadline."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await wait()
         except TimeoutError as error:
-            raise Refused(TIMEOUT_EXCEEDED, f"the answer was not there after {self._seconds:g} s") from error
+            raise Refused(TIMEOUT_EXCEEDED, f"the answer was not over after {self._seconds:g} s") from error
 
     async def _break_off(self, message: str, tag: str) -> None:
-        self._scope.setdefault("state", {})["problem"] = message
-        if "Content-Encoding" not in self._headers:  # behind what is compressed nobody could read it
+        self._scope.setdefault("state", {})["broken"] = True
+        if self._tells_errors:
             told = f"{message}\n".encode()
             end = f"{len(told)} {tag}\r\n__exception__\r\n".encode()
             body = f"\r\n__exception__\r\n{tag}\r\n".encode() + told + end
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            # Who reads so slowly that this has to wait is not waited for.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self._scope["extensions"][BREAK_OFF]()
 
 

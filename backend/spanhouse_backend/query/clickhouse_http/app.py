@@ -5,6 +5,7 @@ limits and answered from a pipe while the engine writes it. With --clickhouse-ht
 the engine as it is, if it stays with the data (`writes`).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,23 +14,26 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from spanhouse_backend.errors import InvalidQuestion, SpanhouseError
+from spanhouse_backend.errors import SpanhouseError
 from spanhouse_backend.query.clickhouse_http.answering import Answering, send_whole
-from spanhouse_backend.query.clickhouse_http.asked import Asked, asked_by, joined
+from spanhouse_backend.query.clickhouse_http.asked import Asked, asked_by, is_on, joined
+from spanhouse_backend.query.clickhouse_http.blocks import compressed, decompressed
 from spanhouse_backend.query.clickhouse_http.body import Bodies
 from spanhouse_backend.query.clickhouse_http.errors import (
     QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
+    SYNTAX_ERROR,
     UNKNOWN_DATABASE,
-    UNKNOWN_FORMAT,
     Refused,
     trouble_of,
 )
+from spanhouse_backend.query.clickhouse_http.formats import known_format, media_type
 from spanhouse_backend.query.clickhouse_http.hello import hello, is_hello
 from spanhouse_backend.query.clickhouse_http.settings import reading_settings, writing_settings
 from spanhouse_backend.query.clickhouse_http.writes import written
 from spanhouse_backend.query.gone import unless_gone
+from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES, SqlChecker
 from spanhouse_backend.query.sql_names import DATABASE
-from spanhouse_backend.query.sql_reader import MAX_STATEMENT_BYTES, MEDIA_TYPES, SqlReader, known_format
+from spanhouse_backend.query.sql_settings import FILTERS
 from spanhouse_backend.store.piped import Order, Pipes, Summary
 from spanhouse_backend.store.sandbox import Limits
 
@@ -40,18 +44,21 @@ _HELD_BYTES_IF_WHOLE = 1 << 24
 _GRACE_SECONDS = 5
 
 
-class Engine(NamedTuple):
-    """What the engine says of itself."""
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b", re.IGNORECASE)
 
-    display_name: str
+
+class Engine(NamedTuple):
+    """What clients are told of it."""
+
     version: str
     timezone: str
+    display_name: str = "spanhouse"  # ClickHouse's own default is the machine's name, which is nobody's business
 
 
 class Port(NamedTuple):
     """What the port is made of."""
 
-    reader: SqlReader
+    checker: SqlChecker
     pipes: Pipes
     limits: Limits
     engine: Engine
@@ -83,9 +90,9 @@ class ClickHouseHttp:
             with self._named(asked.query_id):
                 await self._answer(request, asked, send)
         except SpanhouseError as error:
-            trouble = trouble_of(error)
-            scope.setdefault("state", {})["problem"] = str(trouble)
-            await trouble.response()(scope, receive, send)
+            # Drivers that ask for blocks read errors from them too.
+            encoded = compressed if is_on(request.query_params.get("compress", "")) else bytes
+            await trouble_of(error).response(encoded)(scope, receive, send)
 
     def _without_a_statement(self, request: Request) -> Response | None:
         path, method = request.url.path, request.method
@@ -115,10 +122,14 @@ class ClickHouseHttp:
         port = self._port
         may_write = port.writes and request.method == "POST" and request.scope.get("state", {}).get("admin", False)
         max_bytes = port.max_body_bytes if may_write else MAX_STATEMENT_BYTES
-        async with self._bodies.of(request, max_bytes) as body:
+        async with self._bodies.of(request, max_bytes) as sent:
+            body = decompressed(sent, max_bytes) if asked.decompress else sent
             statement = "" if may_write else joined(asked.query, body)
-            if is_hello(statement or body[:200].decode("latin-1")):
-                data = hello(*port.engine)
+            if not (statement or body or asked.query).strip():
+                raise Refused(SYNTAX_ERROR, "there is no statement: send one as the body, or as the parameter query")
+            if asked.output_format == "Native" and is_hello(statement or body[:200].decode("latin-1")):
+                data = hello(port.engine.display_name, port.engine.version, port.engine.timezone)
+                data = compressed(data) if asked.compress else data
                 await send_whole(send, self._headers(asked, "Native"), data, Summary(read_rows=1))
                 return
             order, output_format = self._writing(asked, body) if may_write else await self._reading(asked, statement)
@@ -127,14 +138,15 @@ class ClickHouseHttp:
     async def _reading(self, asked: Asked, statement: str) -> tuple[Order, str]:
         if asked.database not in ("", DATABASE):
             raise Refused(UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {DATABASE!r}")
-        settings = reading_settings(asked.settings, self._port.limits)
-        ready = await self._port.reader.ready(statement, asked.parameters)
-        name = ready.output_format or asked.output_format
-        try:
-            output_format = known_format("FORMAT", name)
-        except InvalidQuestion as error:
-            raise Refused(UNKNOWN_FORMAT, str(error)) from error
-        return Order(ready.text, ready.parameters, settings, "", output_format, asked.encoding), output_format
+        checked = await self._port.checker.checked(statement, asked.parameters)
+        settings = {FILTERS: checked.filters} if checked.filters else {}
+        settings |= reading_settings({**asked.settings, **checked.settings}, self._port.limits)
+        output_format = known_format(checked.output_format or asked.output_format)
+        order = Order(checked.text, checked.parameters, settings)
+        if _EXPLAIN.match(checked.text):
+            # Where an answer is to be written would be read as a part of what is explained.
+            return order._replace(default_format=output_format), output_format
+        return order._replace(output_format=output_format, compression=asked.encoding), output_format
 
     def _writing(self, asked: Asked, body: bytes) -> tuple[Order, str]:
         statement = written(asked.query, body)
@@ -148,7 +160,9 @@ class ClickHouseHttp:
         if order.compression:
             headers["Content-Encoding"] = order.compression
         async with self._port.pipes.run(order, request.client.host if request.client else "") as piped:
-            answering = Answering(request.scope, send, headers, self._port.limits.seconds + _GRACE_SECONDS)
+            answering = Answering(
+                request.scope, send, headers, self._port.limits.seconds + _GRACE_SECONDS, compress=asked.compress
+            )
             if order.output_format:
                 await answering.pieces(piped, _HELD_BYTES_IF_WHOLE if asked.whole else _HELD_BYTES)
             else:
@@ -163,5 +177,5 @@ class ClickHouseHttp:
         }
         if output_format:
             headers["X-ClickHouse-Format"] = output_format
-            headers["Content-Type"] = MEDIA_TYPES.get(output_format, "text/plain; charset=utf-8")
+            headers["Content-Type"] = media_type(output_format)
         return headers

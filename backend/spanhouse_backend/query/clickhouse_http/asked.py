@@ -32,6 +32,10 @@ class Asked(NamedTuple):
     query_id: str
     encoding: str
     """Of the answer's Content-Encoding, '' for none."""
+    compress: bool
+    """Whether the answer is to be in ClickHouse's own compressed blocks."""
+    decompress: bool
+    """Whether the body is."""
     whole: bool
     """Whether the answer is to begin when the statement has ended."""
 
@@ -44,13 +48,6 @@ def asked_by(request: Request) -> Asked:
             raise Refused(BAD_ARGUMENTS, f"{name[:100]}: it is given twice, with different values")
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise Refused(NOT_IMPLEMENTED, "multipart bodies are not taken: send the statement as the body")
-    for name in ("compress", "decompress"):
-        if given.get(name, "0") not in ("0", "false"):
-            raise Refused(
-                NOT_IMPLEMENTED,
-                f"{name}=1, ClickHouse's own block compression, is not spoken here: turn the client's compression off, "
-                "or to gzip",
-            )
     query_id = given.get("query_id") or secrets.token_hex(16)
     if not _QUERY_ID.fullmatch(query_id):
         raise Refused(BAD_ARGUMENTS, "query_id: it is longer than 200 characters or has some that are not printable")
@@ -69,21 +66,24 @@ def asked_by(request: Request) -> Asked:
         given.get("database") or request.headers.get("x-clickhouse-database", ""),
         given.get("default_format") or request.headers.get("x-clickhouse-format") or _DEFAULT_FORMAT,
         query_id,
-        _encoding(request, given),
-        _is_on(given.get("wait_end_of_query", "")),
+        "" if is_on(given.get("compress", "")) else _encoding(request, given),
+        is_on(given.get("compress", "")),
+        is_on(given.get("decompress", "")),
+        is_on(given.get("wait_end_of_query", "")),
     )
 
 
 def _encoding(request: Request, given: Mapping[str, str]) -> str:
     """ClickHouse compresses only for who sets enable_http_compression, whatever Accept-Encoding says."""
-    if not _is_on(given.get("enable_http_compression", "")):
+    if not is_on(given.get("enable_http_compression", "")):
         return ""
     taken = qualities(request.headers.get("accept-encoding", ""))
     best = max(_ENCODINGS, key=lambda name: taken.get(name, 0.0))  # of equals the first
     return best if taken.get(best) else ""
 
 
-def _is_on(value: str) -> bool:
+def is_on(value: str) -> bool:
+    """Whether a setting's value means yes."""
     return value.lower() in ("1", "true")
 
 

@@ -21,11 +21,7 @@ from spanhouse_backend.query.clickhouse_http.errors import (
     UNKNOWN_COMPRESSION_METHOD,
     Refused,
 )
-
-try:
-    from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # from Python 3.14 on
-except ImportError:
-    from backports import zstd
+from spanhouse_backend.query.clickhouse_http.zstd import zstd
 
 # A sender at 1.2 MB/s still finishes the largest body.
 BODY_SECONDS = 60.0

@@ -1,6 +1,7 @@
 """Errors as ClickHouse's clients know them: a code, `Code: N. DB::Exception: .. (NAME)`, and the HTTP status of it."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.responses import PlainTextResponse, Response
@@ -20,12 +21,12 @@ UNKNOWN_SETTING, TIMEOUT_EXCEEDED, READONLY, REQUIRED_PASSWORD = 115, 159, 164, 
 TOO_MANY_SIMULTANEOUS_QUERIES, QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, SOCKET_TIMEOUT = 202, 216, 209
 SETTING_CONSTRAINT_VIOLATION, ACCESS_DENIED, AUTHENTICATION_FAILED, QUERY_IS_TOO_LARGE = 452, 497, 516, 223
 INCORRECT_DATA, UNKNOWN_COMPRESSION_METHOD, QUERY_WAS_CANCELLED, HTTP_LENGTH_REQUIRED = 117, 89, 394, 381
-CANNOT_SCHEDULE_TASK = 439
+CANNOT_SCHEDULE_TASK, BAD_QUERY_PARAMETER = 439, 457
 _NAMES = {number: name for name, number in globals().items() if isinstance(number, int) and name.isupper()}
 # As src/Server/HTTP/exceptionCodeToHTTPStatus.cpp has it, and 503 for what is worth trying again.
 _STATUSES: dict[int, int] = {
     **dict.fromkeys((6, 36, 427, 25, 26, 38, 41, 72, 27, 441, 442, 376, 15, 44, 8, 10, 224), 400),
-    **dict.fromkeys((62, 117, 53, 321, 69, 168, 167), 400),
+    **dict.fromkeys((62, 117, 53, 321, 69, 168, 167, 456, 457), 400),
     **dict.fromkeys((60, 46, 47, 50, 56, 81, 115, 63, 73, 336, 78, 511), 404),
     **dict.fromkeys((192, 193, 516, 497, 512), 403),
     REQUIRED_PASSWORD: 401,
@@ -60,14 +61,14 @@ class Trouble(NamedTuple):
         end = "" if self.reason.endswith((".", "!", "?")) else "."
         return f"Code: {self.code}. DB::Exception: {self.reason}{end} ({self.name})"
 
-    def response(self) -> Response:
-        """The whole answer."""
+    def response(self, encoded: Callable[[bytes], bytes] = bytes) -> Response:
+        """The whole answer, its body encoded."""
         headers = {"X-ClickHouse-Exception-Code": str(self.code), "Cache-Control": "no-store"}
         if self.status == 503:  # noqa: PLR2004  # Service Unavailable
             headers["Retry-After"] = _RETRY_SECONDS
         if self.code == REQUIRED_PASSWORD:
             headers["WWW-Authenticate"] = 'Basic realm="spanhouse", charset="UTF-8"'
-        return PlainTextResponse(f"{self}\n", self.status, headers)
+        return PlainTextResponse(encoded(f"{self}\n".encode()), self.status, headers)
 
 
 class Refused(SpanhouseError):
@@ -103,6 +104,8 @@ def _of_question(error: InvalidQuestion) -> Trouble:
     if isinstance(cause, StatementFailed) and cause.code is not None:
         names = re.findall(r"\([A-Z][A-Z0-9_]+\)", str(cause))
         return _of_engine(f"{error.problem} {names[-1] if names else ''}", cause.code)
+    if error.parameter.startswith("param_"):
+        return Trouble(BAD_QUERY_PARAMETER, _NAMES[BAD_QUERY_PARAMETER], str(error))
     return Trouble(ACCESS_DENIED, _NAMES[ACCESS_DENIED], error.problem)
 
 
