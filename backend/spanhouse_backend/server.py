@@ -44,6 +44,7 @@ from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
+from spanhouse_backend.query.clickhouse_http.app import GRACE_SECONDS as ANSWER_GRACE_SECONDS
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
 from spanhouse_backend.query.failures import failure_of_route
 from spanhouse_backend.query.live import Live
@@ -298,9 +299,10 @@ async def _start_clickhouse(
 ) -> None:
     parser = await Parser.open(house.store.connect, _sandbox_limits(settings), CLICKHOUSE_WAITING)
     stopping.push_async_callback(parser.close)
-    pipes = await Pipes.open(
-        (settings.data / ENGINE_FOLDER).absolute(), STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING, settings.sql_timeout_seconds
-    )
+    # Longer than those who have the turns may keep them.
+    patience = settings.sql_timeout_seconds + 2 * ANSWER_GRACE_SECONDS
+    engine_folder = (settings.data / ENGINE_FOLDER).absolute()
+    pipes = await Pipes.open(engine_folder, STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING, patience)
     stopping.push_async_callback(pipes.close)
     (said,) = (await house.store.fetch("SELECT version(), timezone()", {})).rows
     port = Port(

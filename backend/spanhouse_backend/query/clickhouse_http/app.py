@@ -41,7 +41,8 @@ from spanhouse_backend.store.sandbox import Limits
 _HELD_BYTES = 1 << 20
 # The same for who asks to wait for the end (wait_end_of_query): what is larger begins before.
 _HELD_BYTES_IF_WHOLE = 1 << 24
-_GRACE_SECONDS = 5
+GRACE_SECONDS = 5
+"""From a statement's limit, which the engine keeps to, to the end of its answer, which the client may keep waiting."""
 
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b", re.IGNORECASE)
@@ -161,7 +162,7 @@ class ClickHouseHttp:
             headers["Content-Encoding"] = order.compression
         async with self._port.pipes.run(order, request.client.host if request.client else "") as piped:
             answering = Answering(
-                request.scope, send, headers, self._port.limits.seconds + _GRACE_SECONDS, compress=asked.compress
+                request.scope, send, headers, self._port.limits.seconds + GRACE_SECONDS, compress=asked.compress
             )
             if order.output_format:
                 await answering.pieces(piped, _HELD_BYTES_IF_WHOLE if asked.whole else _HELD_BYTES)
