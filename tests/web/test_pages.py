@@ -25,6 +25,8 @@ def test_the_page_and_all_it_names_are_there(site):
     page = site.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["cache-control"] == "no-cache"
+    # Playwright's way to switch scripts off leaves this out, so it is looked for here.
+    assert re.search("<noscript>.*?/docs.*?</noscript>", page.text, re.DOTALL)
     types = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
     paths = paths_in(page.text)
     assert {path.rpartition(".")[2] for path in paths} == types.keys()

@@ -40,6 +40,7 @@ async function show() {
   showing = new AbortController();
   const { signal } = showing;
   clearTimeout(again);
+  refresh.begun();
   const state = current();
   updateBar(state);
   main.setAttribute("aria-busy", "true");
@@ -64,9 +65,23 @@ async function show() {
   }
 }
 
+/** The URL is another. @param {import("./state.js").State} state */
+function changed(state) {
+  if (opened?.entry === entryOf(state) && opened.view.redraw?.(state)) {
+    updateBar(state);
+  } else {
+    show();
+  }
+}
+
+/** @param {import("./state.js").State} state */
+function entryOf(state) {
+  return VIEWS.find(({ name }) => name === state.view) ?? VIEWS[0];
+}
+
 /** @param {import("./state.js").State} state @param {AbortSignal} signal */
 async function viewOf(state, signal) {
-  const entry = VIEWS.find(({ name }) => name === state.view) ?? VIEWS[0];
+  const entry = entryOf(state);
   if (opened?.entry !== entry) {
     opened?.view.close?.();
     opened = undefined;
@@ -147,7 +162,7 @@ function makeBar() {
 
 /** @param {import("./state.js").State} state */
 function updateBar(state) {
-  const view = VIEWS.find(({ name }) => name === state.view) ?? VIEWS[0];
+  const view = entryOf(state);
   fill(
     bar.navigation,
     VIEWS.filter(({ keys }) => keys).map((entry) =>
@@ -188,5 +203,5 @@ for (const { name, title, keys } of VIEWS) {
     bind(keys, title, () => change({ view: name }));
   }
 }
-onChange(() => show());
+onChange(changed);
 show();

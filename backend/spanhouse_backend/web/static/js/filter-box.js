@@ -38,7 +38,7 @@ export class FilterBox {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.pressed(event),
     });
     this.list = h("ul", { id: "offers", class: "offers", role: "listbox", "aria-label": "Suggestions", hidden: true });
-    this.problem = h("pre", { id: "filter-problem", class: "error", role: "alert", hidden: true });
+    this.problem = h("div", { id: "filter-problem", class: "problem", role: "alert", hidden: true });
     const clear = h("button", { type: "button", class: "clear", "aria-label": "Clear the filter", onclick: () => this.apply("") }, "×");
     this.element = h("div", { class: "filter", role: "search" }, this.input, clear, this.list, this.problem);
     this.state = /** @type {import("./state.js").State} */ ({});
@@ -66,8 +66,8 @@ export class FilterBox {
   showProblem(error) {
     this.input.setAttribute("aria-invalid", "true");
     this.problem.hidden = false;
-    const at = error.column ? [`${this.state.filter}\n${" ".repeat(error.column - 1)}^\n`] : [];
-    fill(this.problem, ...at, error.message);
+    const mark = error.column && `${this.state.filter}\n${" ".repeat(error.column - 1)}^`;
+    fill(this.problem, mark && h("pre", {}, mark), h("p", {}, error.message));
   }
 
   /** @param {string} filter */
@@ -82,7 +82,8 @@ export class FilterBox {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && this.offers.length) {
       event.preventDefault();
-      this.choose((this.chosen + step + this.offers.length) % this.offers.length);
+      const from = this.chosen < 0 && step < 0 ? 0 : this.chosen;
+      this.choose((from + step + this.offers.length) % this.offers.length);
     } else if (event.key === "Enter" || (event.key === "Tab" && this.chosen >= 0)) {
       event.preventDefault();
       if (this.chosen >= 0) {
@@ -177,7 +178,9 @@ async function suggestions(written, state) {
   }
   const values = VALUES[/** @type {keyof typeof VALUES} */ (field)] ?? (await examples(field, state));
   const begun = value.replace(/^"/, "");
-  return offered(values, begun, written.slice(0, written.length - value.length) + begun, (text) => `${quoted(text)} `).map(
+  // A field of one line cannot hold the others.
+  const lines = values.filter((text) => !/[\r\n]/.test(text));
+  return offered(lines, begun, written.slice(0, written.length - value.length) + begun, (text) => `${quoted(text)} `).map(
     (offer) => ({ ...offer, from: written.length - value.length }),
   );
 }

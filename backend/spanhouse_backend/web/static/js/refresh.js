@@ -14,11 +14,12 @@ export const INTERVALS = [
 ];
 
 export class Refresh {
-  /** @param {() => void} run  Asks; whoever does it calls `ended` afterwards. */
+  /** @param {() => void} run  Asks: calls `begun`, and `ended` afterwards. */
   constructor(run) {
     this.run = run;
     this.milliseconds = 0;
-    /** When it is due, by the browser's steady clock; Infinity while it runs. */
+    this.running = false;
+    /** When it is due, by the browser's steady clock; Infinity while it runs, or is off. */
     this.due = Infinity;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
@@ -28,11 +29,25 @@ export class Refresh {
   /** @param {string} interval  One of INTERVALS; anything else is never. */
   every(interval) {
     const known = INTERVALS.some(([name]) => name === interval) && interval;
-    this.milliseconds = known ? Number.parseInt(known, 10) * (known.endsWith("m") ? 60_000 : 1000) : 0;
+    const milliseconds = known ? Number.parseInt(known, 10) * (known.endsWith("m") ? 60_000 : 1000) : 0;
+    if (milliseconds !== this.milliseconds) {
+      this.milliseconds = milliseconds;
+      if (!this.running) {
+        this.ended();
+      }
+    }
+  }
+
+  /** It is being asked. */
+  begun() {
+    this.running = true;
+    this.due = Infinity;
+    this.arm();
   }
 
   /** It was asked and answered, for whatever reason. */
   ended() {
+    this.running = false;
     this.due = this.milliseconds ? performance.now() + this.milliseconds : Infinity;
     this.arm();
   }
@@ -43,9 +58,6 @@ export class Refresh {
       return;
     }
     const wait = Math.max(0, this.due - performance.now());
-    this.timer = setTimeout(() => {
-      this.due = Infinity;
-      this.run();
-    }, wait);
+    this.timer = setTimeout(this.run, wait);
   }
 }

@@ -6,7 +6,7 @@
 
 /**
  * @typedef {Readonly<Record<string, string>>} State  `since`, `until`, `zone`, `refresh`, `service` and `filter`, which
- *   all views share, `view`, and what the view keeps for itself; "" for what is not there.
+ *   all views share, `view`, and what the view keeps for itself.
  */
 
 /** What is not in the URL. @type {State} */

@@ -1,7 +1,7 @@
 /**
  * The views there are. A view is a module of views/ with one function:
  *
- *     export function open(root) { ...; return { update, close } }
+ *     export function open(root) { ...; return { update, redraw, close } }
  *
  * `open(root)` builds the view once in `root`, an empty element that is its own. `async update(state, signal)` then brings
  * it in line with the state of the page (./state.js): when it has been opened, after every change of the URL, and
@@ -9,15 +9,23 @@
  * or the view is left, and ends when everything is drawn. It keeps what it can of what was there: scroll position,
  * focus, numbers that did not change. It lets errors through: ./app.js shows them, at the filter or the window of time
  * when they are about those, and asks again where that may help. It returns what the window of time was that it shows,
- * `{from, to}` of an answer, if there is one. `close()`, where there is something to let go of, is the end.
+ * `{from, to}` of an answer, if there is one. The other two may be left out. `redraw(state)` is tried
+ * first when the URL has changed; it returns true when nothing had to be asked, because it was only a sort order or the
+ * like, and the view shows it. `close()` lets go of what the document does not.
  *
- * What a view keeps in the URL for itself (a sort order, a chosen step) is read from `state` by its own name, "" when it
- * is not there, and written by `change` or `link` of ./state.js. Another view begins without it.
+ * What a view keeps in the URL for itself (a sort order, a chosen step) is read from `state` by its own name, undefined
+ * when it is not there, and written by `change` or `link` of ./state.js. Another view begins without it.
  */
 
 /**
+ * @typedef {import("./state.js").State} State
  * @typedef {{from: string, to: string}} Shown
- * @typedef {{update: (state: import("./state.js").State, signal: AbortSignal) => Promise<Shown | void>, close?: () => void}} View
+ *
+ * @typedef {object} View
+ * @property {(state: State, signal: AbortSignal) => Promise<Shown | void>} update
+ * @property {(state: State) => boolean} [redraw]
+ * @property {() => void} [close]
+ *
  * @typedef {object} Entry
  * @property {string} name  What the URL calls it: `?view=functions`.
  * @property {string} title

@@ -97,13 +97,22 @@ class Functions {
     this.trends = new Map();
     /** @type {{of: string, answer: import("../api.js").Answer | null} | undefined} */
     this.compared = undefined;
-    this.seconds = 1;
+    /** What `answer` is the answer to, and what was asked last. */
+    this.answered = "";
+    this.asked = "";
+    /** @type {{answer: import("../api.js").Answer, state: import("../state.js").State} | undefined} */
+    this.drawn = undefined;
+    /** @type {number | null} */
+    this.seconds = null;
+    this.state = current();
     this.signal = new AbortController().signal;
     bind("f", "Find a function by its name", () => this.search.focus());
   }
 
   /** @param {import("../state.js").State} state @param {AbortSignal} signal @returns {Promise<import("../views.js").Shown>} */
   async update(state, signal) {
+    this.state = state;
+    this.asked = questionOf(state);
     this.signal = signal;
     const answer = await ask("functions", { ...scope(state), limit: MOST }, { signal });
     if (!answer.rows.length && (await nothing(this.root, state, signal))) {
@@ -118,11 +127,25 @@ class Functions {
     if (answer !== this.answer) {
       this.trends.clear();
       this.answer = answer;
+      this.answered = this.asked;
       this.seconds = secondsOf(answer);
     }
-    this.showTable(state);
+    if (answer !== this.drawn?.answer || JSON.stringify(this.state) !== JSON.stringify(this.drawn.state)) {
+      this.showTable(this.state);
+    }
     await this.showCards(state, signal, answer);
     return answer;
+  }
+
+  /** @param {import("../state.js").State} state @returns {boolean} */
+  redraw(state) {
+    const question = questionOf(state);
+    if (!this.content.isConnected || question !== this.answered || question !== this.asked) {
+      return false;
+    }
+    this.state = state;
+    this.showTable(state);
+    return true;
   }
 
   /** @param {import("../state.js").State} state */
@@ -148,6 +171,7 @@ class Functions {
     const most = answer.rows.length === MOST ? [`the ${count(MOST)} functions that took the most time are shown`] : [];
     this.notes.textContent = [...answer.notes, ...most].join("; ");
     const sort = state.sort || DEFAULT_SORT;
+    this.drawn = { answer, state };
     this.table.show(rows, { key: sort.replace("-", ""), descending: sort.startsWith("-") });
   }
 
@@ -190,7 +214,7 @@ class Functions {
         width: "6.2em",
         numeric: true,
         value: (row) => row.calls,
-        cell: (row) => rate(row.calls / this.seconds),
+        cell: (row) => this.rate(row.calls),
       },
       {
         key: "errors",
@@ -247,6 +271,11 @@ class Functions {
           ),
       },
     ];
+  }
+
+  /** @param {number} calls */
+  rate(calls) {
+    return this.seconds === null ? "–" : rate(calls / this.seconds);
   }
 
   /** @param {FunctionRow} row */
@@ -315,7 +344,7 @@ class Functions {
     const slowest = rows.reduce((one, other) => (other.max_ns > one.max_ns ? other : one));
     fill(
       this.cards,
-      card("Calls", short(sum.calls), rate(sum.calls / this.seconds), was && difference(sum.calls, was.calls)),
+      card("Calls", short(sum.calls), this.rate(sum.calls), was && difference(sum.calls, was.calls)),
       card(
         "Errors",
         percent(sum.errors / sum.calls),
@@ -377,7 +406,14 @@ function cut(name) {
  * @param {import("../dom.js").Child} [change]
  */
 function card(title, value, about, change) {
-  return h("article", { class: "card" }, h("h2", {}, title), h("p", { class: "value" }, value), h("p", { class: "about" }, about, " ", change));
+  return h(
+    "article",
+    { class: "card" },
+    h("h2", {}, title),
+    h("p", { class: "value" }, value),
+    about && h("div", { class: "about" }, about),
+    change,
+  );
 }
 
 /**
@@ -387,13 +423,13 @@ function card(title, value, about, change) {
  * @param {string} [more]  What kind of news it is when it is more.
  */
 function difference(now, before, more = "") {
-  if (!before && !now) {
+  if (!before) {
     return null;
   }
-  const ratio = before ? now / before : Infinity;
+  const ratio = now / before;
   const text = changeBy(ratio);
   const kind = text === "±0%" ? "" : ratio > 1 ? more : more && "better";
-  return h("span", { class: `difference ${kind}`, title: "compared with the window before, as long as this one" }, text);
+  return h("p", { class: `difference ${kind}`, title: "than in the window before, as long as this one" }, `${text} vs. before`);
 }
 
 /** @param {import("../api.js").Answer | null} changes @param {{seconds: number} | null} before */
@@ -424,9 +460,15 @@ function sinceUntil(range) {
   return { since, until };
 }
 
-/** @param {{from: string, to: string}} answer */
+/** What is asked for a state: the rest of it only says how the answer is shown. @param {import("../state.js").State} state */
+function questionOf(state) {
+  return JSON.stringify([scope(state), state.zone]);
+}
+
+/** How long a window is, or has been so far; null for everything stored. @param {{from: string, to: string}} answer */
 function secondsOf({ from, to }) {
-  return (Math.min(Date.now(), Date.parse(to)) - Date.parse(from)) / 1000;
+  const begin = Date.parse(from);
+  return begin ? (Math.min(Date.now(), Date.parse(to)) - begin) / 1000 : null;
 }
 
 /**
