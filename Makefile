@@ -9,7 +9,7 @@ TEST_JOBS ?= 2
 CHAOS_ROUNDS ?= 20
 SECONDS ?= 60
 
-.PHONY: fuzz chaos client help demo test test-pythons lint format serve bench bench-quick proto constraints clean
+.PHONY: fuzz chaos screenshots client help demo test test-pythons lint format serve bench bench-quick proto constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: $(READY) ## measure every budget against its peers, in one run
 
 bench-quick: $(READY) ## the same in under two minutes, with wider error
 	$(BIN)/python -m benchmarks --quick
+
+screenshots: $(READY) ## take the pictures of the dashboard again (needs Chromium)
+	$(BIN)/python tools/screenshots.py
 
 client: $(READY) ## write the client's methods and rows again, after changing a question
 	$(BIN)/python tools/generate_client.py

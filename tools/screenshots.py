@@ -1,0 +1,77 @@
+"""Takes the pictures of the dashboard that the README and docs show: `make screenshots` writes docs/images/*.png.
+
+A real server with the spans that the dashboard's tests use, seen by Chromium at 1280 pixels, light and dark. Pictures
+stay small, because every clone of the repository has all of them ever made: take new ones when a view has changed.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, expect, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browsing import ARGUMENTS, CHROMIUM, fill  # noqa: E402 - the tests' own helpers, found by the line above
+from harness import ServerProcess  # noqa: E402
+from shop_spans import SLOWER, shop_requests  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+SIZE = {"width": 1280, "height": 720}
+MOST_BYTES = 150_000
+# What a picture is of: its name, the URL's query, and what is to be seen before it is taken.
+PICTURES = (("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),)
+
+
+def take(browser: Browser, address: str, scheme: str) -> None:
+    """All pictures in one colour scheme."""
+    context = browser.new_context(
+        base_url=f"http://{address}",
+        viewport=SIZE,
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    for name, query, awaited in PICTURES:
+        page.goto(f"/?{query}")
+        expect(page.locator(awaited)).to_be_visible()
+        expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+        # Rows ask for their lines when they have been there for a moment.
+        expect(page.locator("tbody tr[aria-rowindex]:not(:has(.spark))")).to_have_count(0)
+        path = IMAGES / f"{name}-{scheme}.png"
+        page.screenshot(path=path)
+        size = _shrink(path)
+        print(f"{path.relative_to(ROOT)}: {size:,} bytes")
+        if size > MOST_BYTES:
+            raise SystemExit(f"{path.name} has more than {MOST_BYTES:,} bytes: show less")
+    context.close()
+
+
+def _shrink(path: Path) -> int:
+    """Leaves the picture the 256 colours that it needs most; its bytes."""
+    with Image.open(path) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    return path.stat().st_size
+
+
+def main() -> None:
+    """Takes them all."""
+    if CHROMIUM is None:
+        raise SystemExit("needs Chromium: apt-get install chromium")
+    expect.set_options(timeout=60_000)
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "data") as server:
+        fill(server, *shop_requests())
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            for scheme in ("light", "dark"):
+                take(browser, server.http, scheme)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
