@@ -159,9 +159,9 @@ class Functions {
         input.value = value;
       }
     }
-    const rows = this.chosen(state);
-    const all = /** @type {FunctionRow[]} */ (answer.rows);
-    const hidden = all.filter((row) => isHidden(state, row)).length;
+    const unhidden = this.unhidden(state);
+    const rows = chosen(unhidden, state);
+    const hidden = answer.rows.length - unhidden.length;
     this.shown.textContent =
       rows.length === answer.rows.length
         ? `${count(rows.length)} functions`
@@ -175,14 +175,11 @@ class Functions {
     this.table.show(rows, { key: sort.replace("-", ""), descending: sort.startsWith("-") });
   }
 
-  /** What the table shows of the answer. @param {import("../state.js").State} state @returns {FunctionRow[]} */
-  chosen(state) {
-    const wanted = (state.q ?? "").toLowerCase();
-    const least = Number(state.min) || 0;
+  /** The answer without what somebody hid. @param {import("../state.js").State} state @returns {FunctionRow[]} */
+  unhidden(state) {
     const rows = /** @type {FunctionRow[]} */ (this.answer?.rows ?? []);
-    return rows.filter(
-      (row) => row.calls >= least && !isHidden(state, row) && (!wanted || row.name.toLowerCase().includes(wanted)),
-    );
+    const hidden = new Set(hiddenIn(state));
+    return hidden.size ? rows.filter((row) => !hidden.has(hashOf(row))) : rows;
   }
 
   /** @returns {import("../table.js").Column<FunctionRow>[]} */
@@ -320,7 +317,7 @@ class Functions {
   /** @param {string} format */
   export(format) {
     const state = current();
-    const rows = this.chosen(state);
+    const rows = chosen(this.unhidden(state), state);
     const name = `functions ${clock(/** @type {any} */ (this.answer).to, "UTC").replaceAll(":", "")}`;
     download(name, format === "csv" ? "csv" : "json", rows);
   }
@@ -499,9 +496,11 @@ function hiddenIn(state) {
   return state.hide ? state.hide.split(",") : [];
 }
 
-/** @param {import("../state.js").State} state @param {{service: string, name: string}} row */
-function isHidden(state, row) {
-  return Boolean(state.hide) && hiddenIn(state).includes(hashOf(row));
+/** Those of the rows that the search and the threshold leave. @param {FunctionRow[]} rows @param {import("../state.js").State} state */
+function chosen(rows, state) {
+  const wanted = (state.q ?? "").toLowerCase();
+  const least = Number(state.min) || 0;
+  return rows.filter((row) => row.calls >= least && (!wanted || row.name.toLowerCase().includes(wanted)));
 }
 
 /**
