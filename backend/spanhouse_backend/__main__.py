@@ -20,6 +20,7 @@ BACKEND_PACKAGES = frozenset(
         "fastapi",
         "google.rpc",
         "grpc_health",
+        "httpx",
         "lark",
         "opentelemetry.proto",
         "prometheus_client",

@@ -122,6 +122,24 @@ class Metrics(Watcher):
             ["outcome"],
             registry=registry,
         )
+        self._judged = Counter(
+            "spanhouse_rules_judged",
+            "Rules judged, by what was found: breach, well, unknown, or failed; and report for reports made.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._told = Counter(
+            "spanhouse_notifications",
+            "Deliveries to a webhook of the file of rules, attempts together: delivered or failed.",
+            ["webhook", "outcome"],
+            registry=registry,
+        )
+        self._rules_read = Gauge(
+            "spanhouse_rules_file_usable",
+            "1 while the file of rules is as it is in force, 0 while it was changed to what cannot be used.",
+            registry=registry,
+        )
+        self._rules_read.set(1)
         self._questions = Counter(
             "spanhouse_queries",
             "Questions answered. status is gRPC's name or HTTP's number.",
@@ -248,6 +266,18 @@ class Metrics(Watcher):
     def spool_file(self, outcome: str) -> None:
         """Counts it under its outcome."""
         self._spool_files.labels(outcome).inc()
+
+    def judged(self, outcome: str) -> None:
+        """Counts it."""
+        self._judged.labels(outcome).inc()
+
+    def told(self, webhook: str, *, good: bool) -> None:
+        """Counts it. Names are those that the operator gives webhooks in a file."""
+        self._told.labels(webhook, "delivered" if good else "failed").inc()
+
+    def rules_read(self, *, good: bool) -> None:
+        """Shows it."""
+        self._rules_read.set(good)
 
 
 def metrics_route(metrics: Metrics, table_sizes: Callable[[], Awaitable[Sequence[TableSize]]]) -> BaseRoute:

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import grpc
@@ -24,9 +25,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from spanhouse_backend.access.access import Access
+from spanhouse_backend.access.reloading import Reloading
 from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
 from spanhouse_backend.admin.admin_http import admin_router
 from spanhouse_backend.admin.administrator import Administrator
+from spanhouse_backend.alerts.courier import Courier
+from spanhouse_backend.alerts.keeper import Keeper
+from spanhouse_backend.alerts.rule_file import RuleFile, read_rules
 from spanhouse_backend.connections import (
     IDLE_SECONDS,
     MAX_HEADER_BYTES,
@@ -35,6 +40,7 @@ from spanhouse_backend.connections import (
     grpc_bounds,
 )
 from spanhouse_backend.doors import ClickHouseDoor, GrpcDoor, HttpDoor
+from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
@@ -62,6 +68,7 @@ from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
 from spanhouse_backend.store.piped import Pipes
 from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
+from spanhouse_backend.store.rule_notes import RuleNotes
 from spanhouse_backend.store.sandbox import Limits as SandboxLimits
 from spanhouse_backend.store.sandbox import Parser, Sandbox
 from spanhouse_backend.store.server import Server
@@ -188,6 +195,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
             if settings.clickhouse_http
             else None
         )
+        if settings.rules:
+            read_rules(settings.rules, "--rules")
         house = await stopping.enter_async_context(opened(settings))
         grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, house, access)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
@@ -201,6 +210,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
         stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
         if house.spool is not None:
             stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
+        if settings.rules:
+            await _keep_rules(settings.rules, house, stopping)
 
         addresses = {"grpc": str(grpc_address), "http": str(bound_address(http_socket))}
         if clickhouse_socket is not None:
@@ -213,6 +224,27 @@ async def serve(settings: Settings, announce: Announce) -> None:
         logger.info("serving", extra={**addresses, "data": settings.where, "version": version("spanhouse")})
         await stop.wait()
         logger.info("stopping")
+
+
+async def _keep_rules(path: Path, house: House, stopping: contextlib.AsyncExitStack) -> None:
+    def load() -> RuleFile:
+        try:
+            rules = read_rules(path, "--rules")
+        except SettingsError:
+            house.metrics.rules_read(good=False)
+            raise
+        house.metrics.rules_read(good=True)
+        return rules
+
+    notes = await RuleNotes.open(house.store.connect)
+    stopping.push_async_callback(notes.close)
+    courier = Courier()
+    stopping.push_async_callback(courier.close)
+    file = Reloading(load, [path])
+    keeper = Keeper(file, house.reader, notes, courier, house.metrics)
+    keeper.start()
+    stopping.push_async_callback(keeper.close)
+    stopping.push_async_callback(_cancel, asyncio.create_task(file.watch(), name="rules-file"))
 
 
 async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Answer:

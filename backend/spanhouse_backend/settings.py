@@ -68,6 +68,7 @@ class Settings:
     clickhouse_http_writes: bool
     ready_file: Path | None
     spool: Path | None
+    rules: Path | None
     tokens: Path | None
     tls: TlsFiles | None
     cors_origins: tuple[str, ...]
@@ -241,6 +242,14 @@ SERVE_SETTINGS = (
         "DIR|off",
         "Take in the requests that clients left here while no server answered. Default: spanhouse/spool in your data "
         "directory.",
+    ),
+    Setting(
+        "rules",
+        "SPANHOUSE_RULES",
+        "",
+        "FILE",
+        "Keep the rules of this file: judge them on a schedule and tell webhooks; `spanhouse check` tries it. Read "
+        "again when it changes.",
     ),
     Setting(
         "tokens",
@@ -581,6 +590,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         clickhouse_http_writes=_is_on(texts["clickhouse-http-writes"], "--clickhouse-http-writes"),
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
+        rules=_path(texts["rules"]),
         tokens=_path(texts["tokens"]),
         tls=_tls(texts),
         cors_origins=_origins(texts["cors-origins"]),

@@ -1,4 +1,4 @@
-"""What the store and the ingest path tell whoever watches them.
+"""What the store, the ingest path and the rules tell whoever watches them.
 
 They report facts by calling a Watcher and know nothing of who listens; metrics.py is what listens in a server. Calls
 come from the event loop and from the store's threads, take a microsecond or two, never block and never raise.
@@ -28,3 +28,12 @@ class Watcher:
 
     def spool_file(self, outcome: str) -> None:
         """A file of the spool was `stored`, or was `corrupt` and set aside."""
+
+    def judged(self, outcome: str) -> None:
+        """A rule was judged: `breach`, `well`, `unknown`, or it `failed`; or a `report` was made."""
+
+    def told(self, webhook: str, *, good: bool) -> None:
+        """A webhook was told of something, or could not be."""
+
+    def rules_read(self, *, good: bool) -> None:
+        """The file of rules was read; not `good`: it could not be used, and what it said before is in force."""

@@ -1,10 +1,17 @@
-"""The file of rules, read and checked as a whole: `spanhouse check FILE`.
+"""The file of rules, read and checked as a whole: `spanhouse check FILE`, `spanhouse serve --rules FILE`.
 
+    notify:
+      - name: ops
+        url: https://hooks.example.org/spanhouse
     rules:
       - rule: checkout is fast
         kind: percentile
         service: checkout
         above: 250ms
+    reports:
+      - report: the day before
+        every: 1d
+        at: "08:00"
 
 A file is used whole or not at all. What is wrong with it is said with file, line and field, all of it at once; and
 whatever a rule would ask is read where questions are read, so that no rule is taken that no server could answer.
@@ -21,7 +28,9 @@ from pydantic import Field, ValidationError
 
 from spanhouse_backend.alerts.plain_yaml import Document, NotPlainError, read_plain_yaml
 from spanhouse_backend.alerts.plain_yaml import Path as FieldPath
-from spanhouse_backend.alerts.rules import KINDS, AnyRule, Asked, Strict
+from spanhouse_backend.alerts.reports import Report
+from spanhouse_backend.alerts.rules import KINDS, AnyRule, Rule, Strict
+from spanhouse_backend.alerts.webhook import Webhook
 from spanhouse_backend.errors import InvalidQuestion, SettingsError
 
 MAX_FILE_BYTES = 256 * 1024
@@ -43,9 +52,16 @@ _NO_PATHS = frozenset({"union_tag_not_found", "union_tag_invalid"})
 
 
 class RuleFile(Strict):
-    """All there is in a file."""
+    """Rules, reports, and who is told."""
 
     rules: tuple[AnyRule, ...] = Field((), max_length=200)
+    reports: tuple[Report, ...] = Field((), max_length=50)
+    notify: tuple[Webhook, ...] = Field((), max_length=20)
+
+    def webhooks_of(self, entry: Rule | Report) -> list[Webhook]:
+        """Who is told of a rule or a report."""
+        named = [one for one in self.notify if entry.notify is None or one.name in entry.notify]
+        return [one for one in named if one.template != "alertmanager" or not isinstance(entry, Report)]
 
 
 class Problem(NamedTuple):
@@ -119,26 +135,48 @@ def _dotted(field: Iterable[str | int]) -> str:
 
 
 def _inconsistencies(document: Document, rules: RuleFile) -> Iterator[Problem]:
-    """What only shows when everything is there: questions nobody could answer, names given twice."""
+    """What only shows when everything is there: questions nobody could answer, names given twice or to nobody."""
 
     def at(*path: str | int, problem: str) -> Problem:
         known = path if path in document.lines else path[:-1]
         return Problem(document.lines[known], _dotted(path), problem)
 
-    names = Counter(rule.rule for rule in rules.rules)
-    for index, rule in enumerate(rules.rules):
-        if names[rule.rule] > 1:
-            problem = f"{rule.rule!r} is the name of {names[rule.rule]} rules: give each its own"
-            yield at("rules", index, "rule", problem=problem)
-        if (error := _refused(rule.asks())) is not None:
+    webhooks = {webhook.name: webhook for webhook in rules.notify}
+    names = Counter(name for _, _, name, _ in _named(rules))
+    for section, index, name, entry in _named(rules):
+        if names[name] > 1:
+            called = "rule" if section == "rules" else "report"
+            yield at(
+                section, index, called, problem=f"{name!r} is the name of {names[name]} entries: give each its own"
+            )
+        for told in entry.notify or ():
+            if told not in webhooks:
+                yield at(section, index, "notify", problem=f"there is no webhook named {told!r} below notify")
+            elif section == "reports" and webhooks[told].template == "alertmanager":
+                yield at(section, index, "notify", problem=f"{told!r} takes alerts, and no reports")
+        if (error := _refused(entry)) is not None:
             field = _FIELDS.get(error.parameter, error.parameter)
             where = "" if error.column is None else f"column {error.column}: "
-            yield at("rules", index, field, problem=f"{where}{error.problem}")
+            yield at(section, index, field, problem=f"{where}{error.problem}")
+    told_names = Counter(webhook.name for webhook in rules.notify)
+    for index, webhook in enumerate(rules.notify):
+        if told_names[webhook.name] > 1:
+            yield at("notify", index, "name", problem=f"{webhook.name!r} is the name of {told_names[webhook.name]}")
 
 
-def _refused(asked: Asked) -> InvalidQuestion | None:
+def _named(rules: RuleFile) -> Iterator[tuple[str, int, str, Rule | Report]]:
+    """Everything that is judged or told of: its section, place there, and name."""
+    for index, rule in enumerate(rules.rules):
+        yield "rules", index, rule.rule, rule
+    for index, report in enumerate(rules.reports):
+        yield "reports", index, report.report, report
+
+
+def _refused(entry: Rule | Report) -> InvalidQuestion | None:
+    now_ns = time.time_ns()
+    asked = entry.asks(entry.period(now_ns)) if isinstance(entry, Report) else entry.asks()
     try:
-        asked.question.read(asked.texts, time.time_ns())
+        asked.question.read(asked.texts, now_ns)
     except InvalidQuestion as error:
         return error
     return None

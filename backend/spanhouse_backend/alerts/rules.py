@@ -6,7 +6,7 @@ answer's document, so that both judge alike. Too few calls are no reason to be a
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from spanhouse_backend.alerts.finding import MAX_LISTED, Finding, Measured, Outcome, Unit
 from spanhouse_backend.alerts.values import (
     Duration,
+    EverySeconds,
+    ForSeconds,
+    LabelName,
     Name,
+    RepeatSeconds,
     Share,
     Text,
     WindowSeconds,
@@ -71,8 +75,17 @@ class _Rule(Selection):
     """What all rules have."""
 
     rule: Name = Field(description="What people call it; no other rule is called the same.")
-    description: Text = Field("", description="What to do about it.")
+    description: Text = Field("", description="What to do about it: sent along when somebody is told.")
+    labels: dict[LabelName, Text] = Field(
+        {}, max_length=20, description="Sent along, for those who sort alerts by them."
+    )
     window: WindowSeconds = Field("15m", validate_default=True)
+    every: EverySeconds = Field("1m", validate_default=True)
+    for_: ForSeconds = Field("0s", alias="for", validate_default=True)
+    repeat: RepeatSeconds = Field("4h", validate_default=True)
+    notify: tuple[Name, ...] | None = Field(
+        None, description="Which of the webhooks are told; all of them if not given, none if the list is empty."
+    )
 
     @abstractmethod
     def asks(self) -> Asked:
@@ -186,6 +199,7 @@ class RegressionRule(_Rule):
 
     kind: Literal["regression"]
     window: WindowSeconds = Field("1h", validate_default=True)
+    every: EverySeconds = Field("5m", validate_default=True)
     baseline: Text = Field(BASELINE.default, description=BASELINE.help)
     worse: tuple[Literal["slower", "errors"], ...] = Field(
         ("slower", "errors"), min_length=1, description="What counts as worse: slower calls, more errors, or both."
@@ -223,17 +237,11 @@ class RegressionRule(_Rule):
         group = {"service": row["service"], "name": row["name"]}
         calls = row["candidate_calls"]
         numbers = f"{row['baseline_calls']:,} > {_calls(calls)}"
-        slower = "slower" in self.worse and row["verdict"] == "slower"
-        wrong = "errors" in self.worse and row["errors"] == "more"
-        if not slower and not wrong and row["verdict"] == "too_little_data":
+        says = worse_text(row, self.worse)
+        if not says and row["verdict"] == "too_little_data":
             return Measured(group, "unknown", calls, None, f"too few calls to tell: {numbers}")
-        says = [_slower(row)] if slower else []
-        if wrong:
-            says.append(
-                f"more errors: {row['baseline_errors']:,} > {row['candidate_errors']:,} (p {row['errors_p_value']:.2g})"
-            )
         outcome: Outcome = "breach" if says else "well"
-        return Measured(group, outcome, calls, row["shift"] - 1, f"{'; '.join(says) or 'not worse'}, of {numbers}")
+        return Measured(group, outcome, calls, row["shift"] - 1, f"{says or 'not worse'}, of {numbers}")
 
 
 class AbsenceRule(_Rule):
@@ -310,6 +318,15 @@ def _cut_off(answer: Answered) -> tuple[str, ...]:
     if len(answer["rows"]) < MAX_LIMIT:
         return ()
     return (f"only the first {MAX_LIMIT:,} groups of calls were looked at",)
+
+
+def worse_text(row: Mapping[str, Any], what: Collection[str] = ("slower", "errors")) -> str:
+    """What became worse, of a row of a comparison; "" for nothing."""
+    says = [_slower(row)] if "slower" in what and row["verdict"] == "slower" else []
+    if "errors" in what and row["errors"] == "more":
+        numbers = f"{row['baseline_errors']:,} > {row['candidate_errors']:,}"
+        says.append(f"more errors: {numbers} (p {row['errors_p_value']:.2g})")
+    return "; ".join(says)
 
 
 def _slower(row: Mapping[str, Any]) -> str:

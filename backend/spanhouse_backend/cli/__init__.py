@@ -21,6 +21,7 @@ from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
 from spanhouse_backend.cli.plan import plan_command
 from spanhouse_backend.cli.retention import retention
+from spanhouse_backend.cli.rules import rules
 from spanhouse_backend.cli.schema import schema
 from spanhouse_backend.cli.series import series
 from spanhouse_backend.cli.serve import serve
@@ -80,6 +81,7 @@ _COMMANDS = (
     histogram,
     compare,
     check,
+    rules,
     slow,
     errors,
     callers,

@@ -98,13 +98,14 @@ _MONDAY = datetime(1969, 12, 29)  # noqa: DTZ001  # a clock's face, in no zone
 
 
 @cache
-def _zones() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
+    """The time zones that there are."""
     return frozenset(available_timezones())
 
 
 def _stepping(given: Given) -> Stepping:
     zone = given[TIMEZONE]
-    if zone not in _zones():
+    if zone not in zone_names():
         raise InvalidQuestion("timezone", f"{zone[:100]!r} is not a time zone's name, such as Europe/Berlin or UTC")
     if not given[STEP]:
         return Stepping(0, zone)

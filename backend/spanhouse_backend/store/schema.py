@@ -56,6 +56,8 @@ _SCHEMA = (
     ("the spanhouse_batches table", "050_spanhouse_batches.sql"),
     ("the spanhouse_rejected table", "060_spanhouse_rejected.sql"),
     ("the spanhouse_inflight table", "070_spanhouse_inflight.sql"),
+    ("the spanhouse_rules table", "071_spanhouse_rules.sql"),
+    ("the spanhouse_rule_claims table", "072_spanhouse_rule_claims.sql"),
     ("the otlp_spans table", "080_otlp_spans.sql"),
     ("the otel_traces view", "081_otel_traces_mv.sql"),
     ("the spanhouse_rejected view", "082_spanhouse_rejected_mv.sql"),

@@ -68,7 +68,8 @@ class Upgrade:
     @property
     def needed(self) -> bool:
         """Whether tables or views are to change: then what is half inserted has to be finished before `run`."""
-        return not self._found.finished or self._found.number < self._newest or self._views_are_stale
+        missing = any(statement.name not in self._comments for statement in statements())
+        return not self._found.finished or self._found.number < self._newest or missing or self._views_are_stale
 
     @property
     def holds_data(self) -> bool:

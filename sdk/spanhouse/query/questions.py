@@ -25,6 +25,7 @@ from spanhouse.query.rows import (
     NoRow,
     PercentilesRow,
     RecordedSpan,
+    RuleRow,
     SeriesRow,
     ServiceRow,
     SpanRow,
@@ -50,6 +51,7 @@ _ATTRIBUTE_IMPACT: Asking[ImpactAnswer] = Asking("GET", "/attribute_impact", Imp
 _SPANS: Asking[SpansAnswer] = Asking("GET", "/spans", SpansAnswer, RecordedSpan)
 _COMPARE: Asking[CompareAnswer] = Asking("GET", "/compare", CompareAnswer, CompareRow)
 _TRACE: Asking[TraceAnswer] = Asking("GET", "/trace/{trace_id}", TraceAnswer, SpanRow)
+_RULES: Asking[Answer[RuleRow]] = Asking("GET", "/rules", Answer, RuleRow)
 _DELETE: Asking[DeleteAnswer] = Asking("DELETE", "/admin/spans", DeleteAnswer, NoRow)
 
 
@@ -687,6 +689,15 @@ class Questions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return self._ask(_TRACE, timeout, trace_id=trace_id)
+
+    def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
+        """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come
+        first.
+
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(_RULES, timeout, limit=limit)
 
     def delete(
         self,
@@ -1352,6 +1363,15 @@ class AsyncQuestions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return await self._ask(_TRACE, timeout, trace_id=trace_id)
+
+    async def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
+        """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come
+        first.
+
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(_RULES, timeout, limit=limit)
 
     async def delete(
         self,

@@ -355,6 +355,44 @@ class TraceAnswer(Answer[SpanRow]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGroup:
+    """One group of calls as a rule found it: `breach`, `well` or `unknown`, its value, and in words."""
+
+    group: Mapping[str, str]
+    outcome: str
+    calls: int
+    value: float | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """One rule, or report (`kind`), of the file that the server was started with.
+
+    `state` is ok, pending (in breach, not for long enough), firing, resolved (well again, and somebody is still to be
+    told) or unknown, since `since_unix_ns`. `value`, the worst that was measured, and `threshold` are in `unit`: ns,
+    share or calls. Times are 0 for never; `problem` is what kept it from being judged or told of, "" when nothing did.
+    """
+
+    rule: str
+    kind: str
+    means: str
+    description: str
+    state: str
+    since_unix_ns: int
+    evaluated_unix_ns: int
+    told_unix_ns: int
+    summary: str
+    problem: str
+    value: float | None
+    threshold: float | None
+    unit: str
+    calls: int
+    breaching: int
+    groups: tuple[RuleGroup, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoRow:
     """There are no rows."""
 

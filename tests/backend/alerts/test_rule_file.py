@@ -77,7 +77,7 @@ RULE = "rules:\n  - rule: a\n    kind: percentile\n    above: 250ms\n"
         (RULE + "    filter: stat us=5\n", 5, "rules[0].filter", "column 1: there is no field 'stat'"),
         (RULE + "    filter: status=\n", 5, "rules[0].filter", "column 8: found the end where"),
         (RULE + "    group: duration\n", 5, "rules[0].group", "cannot be grouped by duration"),
-        (RULE + RULE.removeprefix("rules:\n"), 2, "rules[0].rule", "'a' is the name of 2 rules"),
+        (RULE + RULE.removeprefix("rules:\n"), 2, "rules[0].rule", "'a' is the name of 2 entries"),
         (RULE.replace("rule: a", r'rule: "\a"'), 2, "rules[0].rule", "characters that cannot be printed"),
         ("rules:\n  - rule: a\n    kind: error_rate\n    above: 5\n", 4, "rules[0].above", "write 5% or 0.05"),
         ("rules:\n  - rule: a\n    kind: error_rate\n    above: 100%\n", 4, "rules[0].above", "write 5% or 0.05"),

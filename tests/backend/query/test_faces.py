@@ -195,8 +195,15 @@ EVERY = [
     ("callers", {"name": "f1"}),
     ("callees", {"name": "f1"}),
     ("spans", {"limit": "2", "order": "oldest"}),
+    ("rules", {"limit": "1"}),
     ("compare", {"baseline": "2026-01-05T09:00Z+1h", "candidate": "2026-01-05T10:00Z+1h"}),
 ]
+
+
+def texts_of(question, parameters):
+    """`parameters`, of the service that is stored, in its window, if the question can be told of such things."""
+    known = {parameter.name for parameter in question.parameters()}
+    return {name: text for name, text in ({"service": "faces"} | WINDOW).items() if name in known} | parameters
 
 
 def test_every_question_is_tried_below():
@@ -207,24 +214,23 @@ def test_every_question_is_tried_below():
 def test_every_question_is_the_same_over_grpc_and_rest_and_as_described(house, query, stored, question, parameters):
     """Asked twice, it is also the same answer, to the last digit."""
     (kind,) = (known for known in QUESTIONS if known.name == question)
-    window = {} if "baseline" in parameters else WINDOW
-    texts = {"service": "faces", **window, **parameters}
+    texts = texts_of(kind, parameters)
     document = asked(query, question, **texts)
     path = f"/api/v1/{question}?{urlencode(texts)}"
     assert house.get(path).json() == document == house.get(path).json()
-    assert document["rows"] or question in {"errors", "compare", "callers", "callees"}
+    assert document["rows"] or question in {"rules", "errors", "compare", "callers", "callees"}
     document_model(kind).model_validate_json(house.get(path).content, strict=True)
 
 
 @pytest.mark.parametrize(("question", "parameters"), EVERY)
 def test_every_question_is_there_as_csv(house, stored, question, parameters):
-    texts = {**({} if "baseline" in parameters else WINDOW), "service": "faces", **parameters}
+    (kind,) = (known for known in QUESTIONS if known.name == question)
+    texts = texts_of(kind, parameters)
     rows = house.get(f"/api/v1/{question}?{urlencode(texts)}").json()["rows"]
     response = house.get(f"/api/v1/{question}?{urlencode(texts)}&format=csv")
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     header, *lines = csv.reader(io.StringIO(response.text))
-    (row,) = (known.row for known in QUESTIONS if known.name == question)
-    assert header == [field.name for field in fields(row)]
+    assert header == [field.name for field in fields(kind.row)]
     assert len(lines) == len(rows)
     for line, expected in zip(lines, rows, strict=True):
         for text, value in zip(line, expected.values(), strict=True):

@@ -15,6 +15,7 @@ from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
 from spanhouse_backend.query.questions.neighbours import Callees, Callers
 from spanhouse_backend.query.questions.percentiles import Percentiles
+from spanhouse_backend.query.questions.rules import Rules
 from spanhouse_backend.query.questions.series import Series
 from spanhouse_backend.query.questions.services import Services
 from spanhouse_backend.query.questions.spans import Slowest, Spans
@@ -40,4 +41,5 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Spans,
     Compare,
     Trace,
+    Rules,
 )
