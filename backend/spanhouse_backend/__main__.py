@@ -14,15 +14,19 @@ from spanhouse_backend import COMMANDS_GROUP
 # The packages of the extra `backend`, by the names they are imported under.
 BACKEND_PACKAGES = frozenset(
     {
+        "backports.zstd",
         "chdb",
         "click",
+        "clickhouse_cityhash",
         "clickhouse_connect",
         "fastapi",
         "google.rpc",
         "grpc_health",
         "httpx",
         "lark",
+        "lz4",
         "opentelemetry.proto",
+        "plotly",
         "prometheus_client",
         "pydantic",
         "rich",
