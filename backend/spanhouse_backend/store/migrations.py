@@ -7,6 +7,7 @@ that have the newest form already as they are. Tables that a version adds need n
 
 from typing import NamedTuple
 
+from spanhouse_backend.store.literal import written_out
 from spanhouse_backend.store.schema import checksum, query_text
 
 
@@ -23,7 +24,19 @@ class Migration(NamedTuple):
         return checksum("\n".join(self.statements))
 
 
+_LONGER_MEMORY = tuple(
+    written_out(query_text("migrations/0003_longer_memory.sql"), {"table": table})
+    for table in (
+        "otel_traces",
+        "otel_traces_trace_id_ts",
+        "span_durations_1m",
+        "span_durations_1h",
+        "span_stats_1m",
+        "span_stats_1h",
+        "spanhouse_rejected",
+    )
+)
 MIGRATIONS = (
     Migration(2, "unmarked_views", (query_text("migrations/0002_unmarked_views.sql"),)),
-    Migration(3, "known_requests", (query_text("migrations/0003_known_requests.sql"),)),
+    Migration(3, "shared_database", (query_text("migrations/0003_known_requests.sql"), *_LONGER_MEMORY)),
 )

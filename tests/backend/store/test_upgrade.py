@@ -176,7 +176,7 @@ def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_pa
     )
     assert found == [
         [[2000 * 3 * SPANS, 3 * SPANS]],
-        [[2, "unmarked_views", True], [3, "known_requests", True], [4, "extra", True]],
+        [[2, "unmarked_views", True], [3, "shared_database", True], [4, "extra", True]],
     ]
     refused = start(OPEN, directory)
     assert "has schema version 4" in refused.communicate(timeout=60)[1]

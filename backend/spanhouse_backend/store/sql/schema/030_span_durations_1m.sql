@@ -16,4 +16,4 @@ CREATE TABLE IF NOT EXISTS span_durations_1m
 ENGINE = SummingMergeTree((Calls, DurationSum))
 PARTITION BY toDate(Time)
 ORDER BY (ServiceName, SpanName, SpanKind, StatusCode, Time, Bucket)
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000

@@ -14,4 +14,4 @@ CREATE TABLE IF NOT EXISTS span_durations_1h
 ENGINE = SummingMergeTree((Calls, DurationSum))
 PARTITION BY toYYYYMM(Time)
 ORDER BY (ServiceName, SpanName, SpanKind, StatusCode, Time, Bucket)
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000

@@ -15,4 +15,4 @@ CREATE TABLE IF NOT EXISTS span_stats_1m
 ENGINE = AggregatingMergeTree
 PARTITION BY toDate(Time)
 ORDER BY (ServiceName, SpanName, SpanKind, StatusCode, Time)
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000

@@ -15,4 +15,4 @@ CREATE TABLE IF NOT EXISTS span_stats_1h
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(Time)
 ORDER BY (ServiceName, SpanName, SpanKind, StatusCode, Time)
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000

@@ -19,4 +19,4 @@ CREATE TABLE IF NOT EXISTS spanhouse_rejected
 ENGINE = MergeTree
 PARTITION BY toDate(Time)
 ORDER BY Batch
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000
