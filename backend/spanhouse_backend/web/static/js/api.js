@@ -76,6 +76,19 @@ export async function ask(question, parameters, { signal, exactTimes = false } =
 }
 
 /**
+ * The answer to a question as text, in whatever format the parameters ask for.
+ * @param {string} question
+ * @param {Record<string, string | number | boolean | undefined>} parameters
+ * @param {{signal?: AbortSignal}} [how]
+ * @returns {Promise<string>}
+ * @throws {ApiError | Unreachable | DOMException} as `ask` does
+ */
+export async function askText(question, parameters, { signal } = {}) {
+  const response = await answered(urlOf(question, parameters), signal);
+  return response.text();
+}
+
+/**
  * Where a question is asked, below this server.
  * @param {string} question
  * @param {Record<string, string | number | boolean | undefined>} parameters
@@ -147,8 +160,8 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** @param {string} url @param {Partial<Call>} what */
-function note(url, what) {
+/** Notes that this is behind what is shown, or what became of it. @param {string} url @param {Partial<Call>} what */
+export function note(url, what) {
   made.set(url, { url, status: 0, milliseconds: 0, rows: 0, ...made.get(url), ...what });
 }
 

@@ -9,7 +9,7 @@ import { fill, h } from "./dom.js";
 import { FilterBox } from "./filter-box.js";
 import { bind } from "./keyboard.js";
 import { INTERVALS, Refresh } from "./refresh.js";
-import { signIn } from "./session.js";
+import { accountElement, signIn } from "./session.js";
 import { change, current, link, onChange } from "./state.js";
 import { loading } from "./states.js";
 import { chosenTheme, nextTheme } from "./theme.js";
@@ -155,7 +155,7 @@ function makeBar() {
     services,
     timePicker.element,
     h("span", { class: "refresh" }, now, interval, updated),
-    h("span", { class: "tools" }, rest, theme, help),
+    h("span", { class: "tools" }, accountElement(), rest, theme, help),
   );
   return { navigation, services, interval, updated };
 }

@@ -37,4 +37,6 @@
 export const VIEWS = [
   { name: "functions", title: "Functions", keys: "g f", load: () => import("./views/functions.js") },
   { name: "trace", title: "Trace", keys: "g t", load: () => import("./views/trace.js") },
+  { name: "live", title: "Live", keys: "g l", load: () => import("./views/live.js") },
+  { name: "query", title: "Query", keys: "g q", load: () => import("./views/query.js") },
 ];
