@@ -52,6 +52,7 @@ from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.clickhouse_http.app import GRACE_SECONDS as ANSWER_GRACE_SECONDS
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
+from spanhouse_backend.query.clickhouse_http.writes import Writes, sql
 from spanhouse_backend.query.failures import failure_of_route
 from spanhouse_backend.query.live import Live
 from spanhouse_backend.query.live_http import live_router
@@ -342,13 +343,18 @@ async def _start_clickhouse(
         pipes,
         _sandbox_limits(settings),
         Engine(*said),
-        settings.clickhouse_http_writes,
+        await _writes(parser, house.store) if settings.clickhouse_http_writes else None,
         settings.max_request_bytes,
         settings.max_waiting_bytes,
     )
     app = ClickHouseDoor(access.guard_clickhouse(ClickHouseHttp(port), house.metrics.refused), house.metrics)
     server, task = _start_uvicorn(app, listener, settings, access, "clickhouse-http")
     stopping.push_async_callback(_stop_http, server, task)
+
+
+async def _writes(parser: Parser, store: Store) -> Writes:
+    names = await store.fetch(sql("callable_names.sql"), {})
+    return Writes(parser, [name for (name,) in names.rows])
 
 
 def _start_uvicorn(

@@ -2,8 +2,8 @@
 
 The engine writes an answer into a pipe (`INTO OUTFILE '/dev/fd/N'`), whole with what its format begins and ends with,
 compressed if that was asked for, and stops while the pipe is full: who reads slowly slows the statement down. Each
-statement has a connection of its own, so no setting and no half an answer of one is there for the next; making one
-costs less than a millisecond.
+statement has a connection of its own, so no setting and no half an answer of one is there for the next, unless it
+belongs to a session; making one costs less than a millisecond.
 """
 
 import asyncio
@@ -17,16 +17,18 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import chdb
 
 from spanhouse_backend.errors import Overloaded, StatementFailed, StoreUnavailable
+from spanhouse_backend.store.sessions import Sessions
 from spanhouse_backend.store.turns import Turns
 
 # As much as Linux gives to anybody. What fits in keeps no statement waiting for its reader.
 _PIPE_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 18
+_ROWS_BYTES = 1 << 20
 _KILL_AGAIN_SECONDS = 0.05
 # A label that the engine shows beside a running statement, and has no other use for while its query cache is off.
 _MARK = "query_cache_tag"
@@ -38,8 +40,8 @@ _SETTING = re.compile(r"[a-z][a-z0-9_]*")
 class Order(NamedTuple):
     """One statement and how it is to be run."""
 
-    sql: str | bytes
-    """Without FORMAT when `output_format` is given; bytes when rows follow it."""
+    sql: str
+    """Without FORMAT when one of the formats below is given."""
     parameters: Mapping[str, str] = {}
     """Values of its `{name:Type}` placeholders, escaped as in TabSeparated."""
     settings: Mapping[str, str] = {}
@@ -49,6 +51,13 @@ class Order(NamedTuple):
     """What the answer is written in; '' for a statement that has none, or whose answer is to be had in one piece."""
     default_format: str = "TabSeparated"
     """Of an answer in one piece whose statement names no format."""
+    rows: bytes = b""
+    """What an INSERT inserts. They are never read as SQL, as what stands behind a statement would be."""
+    rows_format: str = ""
+    """What the rows are written in; '' for a statement that brings none."""
+    session: str = ""
+    """The session that it belongs to, '' for none."""
+    session_seconds: float = 60
     compression: str = ""
     """Of the answer: gzip, zstd, lz4, '' for none."""
 
@@ -98,6 +107,7 @@ class Pipes:
         self._wait_seconds = wait_seconds
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="spanhouse-piped")
         self._kill_threads = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-piped-kill")
+        self._sessions = Sessions(path)
         self._killer = chdb.connect(path)  # type: ignore[no-untyped-call]
         self._running = threading.Lock()
         self._marks: set[str] = set()
@@ -169,6 +179,7 @@ class Pipes:
             self._kill(mark)
         self._threads.shutdown()
         self._kill_threads.shutdown()
+        self._sessions.close()
         self._killer.close()
 
     def _work(self, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
@@ -178,12 +189,34 @@ class Pipes:
                     raise StoreUnavailable("the server is stopping")
                 self._marks.add(mark)
             try:
-                return _run(self._path, order, mark, sink)
+                return self._connected(order, mark, sink)
             finally:
                 with self._running:
                     self._marks.discard(mark)
         finally:
             os.close(sink)
+
+    def _connected(self, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
+        """Runs an order on a connection of its own, or on its session's, which does not outlive what fails."""
+        session = order.session
+        try:
+            connection: Any = self._sessions.take(session) if session else chdb.connect(self._path)  # type: ignore[no-untyped-call]
+            try:
+                outcome = _run(connection, order, mark, sink)
+                if session:
+                    for name in (_MARK, *order.settings):
+                        connection.query(f"SET {_setting(name)} = DEFAULT", "Null")
+            except BaseException:
+                connection.close()
+                self._sessions.drop(session)
+                raise
+        except RuntimeError as error:
+            raise _failure(str(error)) from error
+        if session:
+            self._sessions.give_back(session, connection, order.session_seconds)
+        else:
+            connection.close()
+        return outcome
 
     def _kill(self, mark: str) -> None:
         """Kills until it is over: a statement that has only just begun is not known to the engine yet."""
@@ -196,34 +229,35 @@ class Pipes:
             time.sleep(_KILL_AGAIN_SECONDS)
 
 
-def _run(path: str, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
-    try:
-        connection = chdb.connect(path)  # type: ignore[no-untyped-call]
-        try:
-            connection.query(f"SET {_MARK} = {{value:String}}", "Null", params={"value": mark})
-            if order.database:
-                connection.query("USE {database:Identifier}", "Null", params={"database": order.database})
-            for name, value in order.settings.items():
-                connection.query(f"SET {_setting(name)} = {{value:String}}", "Null", params={"value": _escaped(value)})
-            sql: str | bytes = order.sql
-            if order.output_format and isinstance(sql, str):
-                compression = f" COMPRESSION '{order.compression}'" if order.compression else ""
-                # The file is there, so the engine has to be told what to do with what is in it: of a pipe, nothing.
-                sql = f"{sql}\nINTO OUTFILE '/dev/fd/{sink}' TRUNCATE{compression}\nFORMAT {order.output_format}"
-            result = connection.query(sql, order.default_format, params=dict(order.parameters))
-            summary = Summary(
-                result.rows_read(),  # of the answer
-                result.storage_rows_read(),
-                result.storage_bytes_read(),
-                result.rows_written(),
-                result.bytes_written(),
-                int(result.elapsed() * 1e9),
-            )
-            return summary, result.bytes() or b""
-        finally:
-            connection.close()
-    except RuntimeError as error:
-        raise _failure(str(error)) from error
+def _run(connection: Any, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
+    connection.query("USE {database:Identifier}", "Null", params={"database": order.database or "default"})
+    for name, value in {_MARK: mark, **order.settings}.items():
+        connection.query(f"SET {_setting(name)} = {{value:String}}", "Null", params={"value": _escaped(value)})
+    if order.rows_format:
+        return _insert(connection, order), b""
+    sql = order.sql
+    if order.output_format:
+        compression = f" COMPRESSION '{order.compression}'" if order.compression else ""
+        # The file is there, so the engine has to be told what to do with what is in it: of a pipe, nothing.
+        sql = f"{sql}\nINTO OUTFILE '/dev/fd/{sink}' TRUNCATE{compression}\nFORMAT {order.output_format}"
+    result = connection.query(sql, order.default_format, params=dict(order.parameters))
+    summary = Summary(
+        result.rows_read(),  # of the answer
+        result.storage_rows_read(),
+        result.storage_bytes_read(),
+        result.rows_written(),
+        result.bytes_written(),
+        int(result.elapsed() * 1e9),
+    )
+    return summary, result.bytes() or b""
+
+
+def _insert(connection: Any, order: Order) -> Summary:
+    with connection.send_insert(order.sql, order.rows_format) as inserter:
+        for start in range(0, len(order.rows), _ROWS_BYTES):
+            inserter.append(order.rows[start : start + _ROWS_BYTES])
+        done = inserter.finish()
+    return Summary(written_rows=done.rows_written, written_bytes=done.bytes_written, elapsed_ns=int(done.elapsed * 1e9))
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})

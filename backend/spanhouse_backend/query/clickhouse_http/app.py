@@ -29,7 +29,7 @@ from spanhouse_backend.query.clickhouse_http.errors import (
 from spanhouse_backend.query.clickhouse_http.formats import known_format, media_type
 from spanhouse_backend.query.clickhouse_http.hello import hello, is_hello
 from spanhouse_backend.query.clickhouse_http.settings import reading_settings, writing_settings
-from spanhouse_backend.query.clickhouse_http.writes import written
+from spanhouse_backend.query.clickhouse_http.writes import VALUES_SETTINGS, Writes
 from spanhouse_backend.query.gone import unless_gone
 from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES, SqlChecker
 from spanhouse_backend.query.sql_names import DATABASE
@@ -63,8 +63,8 @@ class Port(NamedTuple):
     pipes: Pipes
     limits: Limits
     engine: Engine
-    writes: bool
-    """Whether administrators may write."""
+    writes: Writes | None
+    """Reads what administrators write; None where nobody may."""
     max_body_bytes: int
     room_bytes: int
     """For all bodies together."""
@@ -121,11 +121,12 @@ class ClickHouseHttp:
 
     async def _answer(self, request: Request, asked: Asked, send: Send) -> None:
         port = self._port
-        may_write = port.writes and request.method == "POST" and request.scope.get("state", {}).get("admin", False)
-        max_bytes = port.max_body_bytes if may_write else MAX_STATEMENT_BYTES
+        admin = request.method == "POST" and request.scope["state"].get("admin", False)
+        writes = port.writes if admin else None
+        max_bytes = port.max_body_bytes if writes else MAX_STATEMENT_BYTES
         async with self._bodies.of(request, max_bytes) as sent:
             body = decompressed(sent, max_bytes) if asked.decompress else sent
-            statement = "" if may_write else joined(asked.query, body)
+            statement = "" if writes else joined(asked.query, body)
             if not (statement or body or asked.query).strip():
                 raise Refused(SYNTAX_ERROR, "there is no statement: send one as the body, or as the parameter query")
             if asked.output_format == "Native" and is_hello(statement or body[:200].decode("latin-1")):
@@ -133,7 +134,9 @@ class ClickHouseHttp:
                 data = compressed(data) if asked.compress else data
                 await send_whole(send, self._headers(asked, "Native"), data, Summary(read_rows=1))
                 return
-            order, output_format = self._writing(asked, body) if may_write else await self._reading(asked, statement)
+            order, output_format = await (
+                self._writing(writes, asked, body) if writes else self._reading(asked, statement)
+            )
             await unless_gone(request, self._run(request, order, asked, output_format, send))
 
     async def _reading(self, asked: Asked, statement: str) -> tuple[Order, str]:
@@ -149,12 +152,23 @@ class ClickHouseHttp:
             return order._replace(default_format=output_format), output_format
         return order._replace(output_format=output_format, compression=asked.encoding), output_format
 
-    def _writing(self, asked: Asked, body: bytes) -> tuple[Order, str]:
-        statement = written(asked.query, body)
+    async def _writing(self, writes: Writes, asked: Asked, body: bytes) -> tuple[Order, str]:
+        written = await writes.written(asked.query, body)
         settings = writing_settings(asked.settings)
-        sql = statement.sql
-        order = Order(sql, asked.parameters, settings, asked.database, default_format=asked.output_format)
-        return order, asked.output_format if statement.answers else ""
+        if written.rows_format.lower() == "values":
+            settings |= VALUES_SETTINGS
+        order = Order(
+            written.sql,
+            asked.parameters,
+            settings,
+            asked.database,
+            rows=written.rows,
+            rows_format=written.rows_format,
+            default_format=asked.output_format,
+            session=asked.session,
+            session_seconds=asked.session_seconds,
+        )
+        return order, asked.output_format if written.answers else ""
 
     async def _run(self, request: Request, order: Order, asked: Asked, output_format: str, send: Send) -> None:
         headers = self._headers(asked, output_format)

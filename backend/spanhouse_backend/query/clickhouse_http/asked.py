@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from spanhouse_backend.query.clickhouse_http.errors import BAD_ARGUMENTS, INCORRECT_DATA, NOT_IMPLEMENTED, Refused
+from spanhouse_backend.query.clickhouse_http.errors import (
+    BAD_ARGUMENTS,
+    INCORRECT_DATA,
+    INVALID_SESSION_TIMEOUT,
+    NOT_IMPLEMENTED,
+    Refused,
+)
 from spanhouse_backend.query.clickhouse_http.settings import PROTOCOL
 from spanhouse_backend.query.formats import qualities
 
@@ -15,6 +21,8 @@ _PARAMETER_PREFIX = "param_"
 _QUERY_ID = re.compile(r"[\x21-\x7e]{1,200}")
 # Of those that the engine writes and HTTP has a name for, the cheapest first.
 _ENCODINGS = ("lz4", "zstd", "gzip")
+# As ClickHouse has them.
+_SESSION_SECONDS, _MAX_SESSION_SECONDS = 60.0, 3600
 _DEFAULT_FORMAT = "TabSeparated"
 
 
@@ -29,6 +37,9 @@ class Asked(NamedTuple):
     database: str
     output_format: str
     """What the answer is written in when the statement does not say."""
+    session: str
+    """The session of statements that write, '' for none."""
+    session_seconds: float
     query_id: str
     encoding: str
     """Of the answer's Content-Encoding, '' for none."""
@@ -65,12 +76,22 @@ def asked_by(request: Request) -> Asked:
         settings,
         given.get("database") or request.headers.get("x-clickhouse-database", ""),
         given.get("default_format") or request.headers.get("x-clickhouse-format") or _DEFAULT_FORMAT,
+        given.get("session_id", ""),
+        _session_seconds(given.get("session_timeout", "")),
         query_id,
         "" if is_on(given.get("compress", "")) else _encoding(request, given),
         is_on(given.get("compress", "")),
         is_on(given.get("decompress", "")),
         is_on(given.get("wait_end_of_query", "")),
     )
+
+
+def _session_seconds(text: str) -> float:
+    if not text:
+        return _SESSION_SECONDS
+    if not text.isdecimal() or int(text) > _MAX_SESSION_SECONDS:
+        raise Refused(INVALID_SESSION_TIMEOUT, f"session_timeout: {text[:100]!r} is not 0 to {_MAX_SESSION_SECONDS}")
+    return float(text)
 
 
 def _encoding(request: Request, given: Mapping[str, str]) -> str:

@@ -2,88 +2,131 @@
 
 Such a person may do whatever they like to the data: that is what the role and the option are for. What they may not do
 is reach beyond it, to the files, the programs and the network of the machine that the server runs on, or to the server
-itself; a token for a database is no login. So here nothing is checked but that. There is no syntax tree of these
-statements to check, so words are looked for, anywhere in the statement, in comments and texts too: that refuses a few
-honest statements, and a name that is written with escapes is refused for them. Rows that an INSERT brings are no part
-of its statement.
+itself; a token for a database is no login.
+
+The engine writes the statement out again (`formatQuery`, which parses one statement and runs nothing), and it is that
+text which is checked and run: in it names have no escapes, nothing stands between a function and its bracket, and there
+are no comments. Of everything that the engine can call by a name and a bracket, what raw SQL may not call is refused,
+by the engine's own lists; so are table engines that keep their data elsewhere, and words that name a file, a disk or
+the server. Rows that an INSERT brings are handed to the engine apart from their statement, so that nothing in them is
+read as SQL; in the format Values, which may hold expressions, expressions are turned off.
 """
 
 import re
+from collections.abc import Iterable
+from importlib.resources import files
 from typing import NamedTuple
 
+from spanhouse_backend.errors import InvalidQuestion, StatementFailed
 from spanhouse_backend.query.clickhouse_http.asked import joined
-from spanhouse_backend.query.clickhouse_http.errors import ACCESS_DENIED, SYNTAX_ERROR, Refused
+from spanhouse_backend.query.clickhouse_http.errors import ACCESS_DENIED, Refused
+from spanhouse_backend.query.sql_names import TABLE_FUNCTIONS, check_function
+from spanhouse_backend.query.sql_names import Refused as NameRefused
+from spanhouse_backend.store.sandbox import Parser
 
-_BEGINNINGS = re.compile(
-    "ALTER|CHECK|CREATE|DELETE|DESC|DESCRIBE|DETACH|DROP|EXCHANGE|EXISTS|EXPLAIN|INSERT|KILL|OPTIMIZE|RENAME|SELECT|"
-    "SHOW|TRUNCATE|UPDATE|WITH"
+_BEGINNINGS = frozenset(
+    {"ALTER", "CHECK", "CREATE", "DELETE", "DESCRIBE", "DETACH", "DROP", "EXCHANGE", "EXISTS", "EXPLAIN", "INSERT"}
+    | {"KILL", "OPTIMIZE", "RENAME", "SELECT", "SHOW", "TRUNCATE", "UPDATE", "WITH"}
 )
-_ANSWERING = re.compile("CHECK|DESC|DESCRIBE|EXISTS|EXPLAIN|KILL|SELECT|SHOW|WITH")
+_ANSWERING = frozenset({"CHECK", "DESCRIBE", "EXISTS", "EXPLAIN", "KILL", "SELECT", "SHOW", "WITH"})
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[A-Za-z0-9_ .]+"|`[A-Za-z0-9_ .]+`)'
 # An INSERT whose rows follow, written so plainly that it cannot be read in two ways.
 _INSERT = re.compile(
-    rf"\s*INSERT\s+INTO\s+(?:TABLE\s+)?{_NAME}(?:\s*\.\s*{_NAME})?\s*"
-    rf"(?:\(\s*{_NAME}(?:\.{_NAME})*(?:\s*,\s*{_NAME}(?:\.{_NAME})*)*\s*\)\s*)?"
-    r"FORMAT\s+\w+[ \t]*(?:\r?\n|$)",
+    rf"\s*(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?{_NAME}(?:\s*\.\s*{_NAME})?\s*"
+    rf"(?:\(\s*{_NAME}(?:\.{_NAME})*(?:\s*,\s*{_NAME}(?:\.{_NAME})*)*\s*\)\s*)?)"
+    r"(?:FORMAT\s+(?P<format>\w+)[ \t]*(?:\r?\n|$)|(?P<values>VALUES\b))",
     re.IGNORECASE,
 )
-_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*\(*\s*([A-Za-z]+)", re.DOTALL)
-# Followed by a bracket, these are table functions, functions, table engines, dictionary sources and backup places.
-_REACHING = (
-    "file|filecluster|url|urlcluster|s3|s3cluster|s3queue|gcs|oss|cosn|hdfs|hdfscluster|azureblobstorage|"
-    "azureblobstoragecluster|azurequeue|iceberg|icebergs3|iceberglocal|icebergazure|deltalake|deltalakelocal|"
-    "deltalakes3|hudi|paimon|remote|remotesecure|cluster|clusterallreplicas|mysql|postgresql|sqlite|mongodb|redis|odbc|"
-    "jdbc|executable|executablepool|python|dictionary|joinget|evalmlmethod|catboostevaluate|ytsaurus|arrowflight|"
-    "prometheusquery|timeseriesselector|filesystem|disk|http|clickhouse|cassandra|null_disk|kafka|rabbitmq|nats|"
-    "materializedpostgresql|materializedmysql|embeddedrocksdb|filelog|externaldistributed|distributedlog|aigenerate|"
-    "aiembed|hascolumnintable|getclienthttpheader|showcertificate|addresstoline|addresstosymbol|demangle|loop|backup"
-)
+# The names of an INSERT's columns may be many; all else in its head is short.
+_HEAD_BYTES = 64 * 1024
+# Table functions besides those of raw SQL that stay within the data, and functions that say what somebody may do.
+_OPEN = TABLE_FUNCTIONS | {"merge", "view"}
+_ENGINES = re.compile(r"\w*MergeTree|Atomic|Join|Log|Memory|Null|Set|StripeLog|TinyLog|View|MaterializedView|Buffer")
+_ENGINE = re.compile(r"\bENGINE = `?(\w+)")
+_CALL = re.compile(r"`?\b([A-Za-z_][A-Za-z0-9_]*)`?\(")
+_TEXT = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED_NAME = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 _WORDS = re.compile(
-    rf"""[`"]?\b(?:{_REACHING})\b[`"]?\s*(?:/\*.*?\*/\s*)*\("""
-    r"|\b(?:INFILE|OUTFILE|SYSTEM\s+[A-Z]|BACKUP|RESTORE|NAMED\s+COLLECTION|DICTIONARY|CREATE\s+(?:OR\s+REPLACE\s+)?"
-    r"(?:FUNCTION|USER|ROLE|WORKLOAD|RESOURCE)|ATTACH|GRANT|REVOKE|storage_policy|\bdisk\s*=|FilesystemCache|"
-    r"ENGINE\s*=\s*(?:File|URL|S3|Kafka|Executable|EmbeddedRocksDB|SQLite|Redis|MySQL|PostgreSQL|MongoDB|Filesystem)\b)",
-    re.IGNORECASE | re.DOTALL,
+    r"\b(?:INFILE|OUTFILE|DICTIONARY|NAMED COLLECTION|(?:UN)?FREEZE|FETCH (?:PART|PARTITION)|EXPORT PART\w*|"
+    r"TO (?:DISK|VOLUME)|storage_policy|disk|CREATE (?:OR REPLACE )?(?:FUNCTION|USER|ROLE|QUOTA|ROW POLICY|"
+    r"SETTINGS PROFILE|WORKLOAD|RESOURCE))\b",
+    re.IGNORECASE,
 )
-_ESCAPED_NAME = re.compile(r"""[`"][^`"]*\\""")
+_ENDS_WITH_ROWS = re.compile(r"\bFORMAT \w+\s*$")
+VALUES_SETTINGS = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
+"""With these, what is no literal in the format Values is an error."""
 
 
 class Written(NamedTuple):
     """A statement that may be run."""
 
-    sql: str | bytes
-    answers: bool
+    sql: str
+    rows: bytes = b""
+    rows_format: str = ""
+    """What the rows are written in, '' for a statement that brings none."""
+    answers: bool = False
     """Whether it has an answer, which is written in a format."""
 
 
-def written(query: str, body: bytes) -> Written:
-    """The statement in `query` and `body` (rows, or all or the end of the statement). Raises Refused."""
-    if _INSERT.fullmatch(query.rstrip()):
-        return Written(query.rstrip().encode() + b"\n" + body, answers=False)
-    if not query.strip() and _INSERT.match(_beginning(body)):
-        return Written(body, answers=False)
-    text = joined(query, body)
-    _require_bounded_to_data(text)
-    return Written(text, answers=_ANSWERING.fullmatch(_first_word(text)) is not None)
+class Writes:
+    """Reads statements; `callable_names` is everything that the engine can call, in lower case."""
+
+    def __init__(self, parser: Parser, callable_names: Iterable[str]) -> None:
+        self._parser = parser
+        self._closed = frozenset(name for name in callable_names if not _is_open(name))
+        self._format_sql = sql("format_statement.sql")
+
+    async def written(self, query: str, body: bytes) -> Written:
+        """The statement in `query` and `body`: rows, or all or the end of the statement.
+
+        Raises Refused, InvalidQuestion, Overloaded.
+        """
+        if (insert := _INSERT.match(query)) and not query[insert.end() :].strip() and not insert["values"]:
+            return Written(insert["head"], body, insert["format"])
+        whole = query.encode() + (b"\n" if query.strip() and body else b"") + body
+        # The names in the head are ASCII, whatever the rows are.
+        if insert := _INSERT.match(whole[:_HEAD_BYTES].decode("latin-1")):
+            return Written(insert["head"], whole[insert.end() :], insert["format"] or "Values")
+        return await self._checked(joined(query, body))
+
+    async def _checked(self, statement: str) -> Written:
+        try:
+            (text,) = await self._parser.parse(self._format_sql, {"statement": statement})
+        except StatementFailed as failed:
+            raise InvalidQuestion("query", str(failed).partition(": In scope SELECT formatQuery")[0]) from failed
+        first = text.lstrip("( \n").partition(" ")[0].partition("\n")[0].upper()
+        if first not in _BEGINNINGS:
+            raise Refused(ACCESS_DENIED, f"{first[:50]} is not open here, not to administrators either")
+        if first == "INSERT" and _ENDS_WITH_ROWS.search(text):
+            raise Refused(ACCESS_DENIED, "INSERT with rows: write it as INSERT INTO table (columns) FORMAT name")
+        self._require_within_data(text)
+        return Written(text, answers=first in _ANSWERING)
+
+    def _require_within_data(self, text: str) -> None:
+        bare = _TEXT.sub("''", text)
+        for name in _CALL.findall(bare):
+            if name.lower() in self._closed:
+                raise Refused(ACCESS_DENIED, f"{name}() reaches beyond the data, or is not known not to")
+        for engine in _ENGINE.findall(bare):
+            if not _ENGINES.fullmatch(engine):
+                raise Refused(ACCESS_DENIED, f"a table of the engine {engine} would keep its data elsewhere")
+        if word := _WORDS.search(_QUOTED_NAME.sub("``", bare)):
+            raise Refused(ACCESS_DENIED, f"{word[0]} reaches beyond the data, which nobody may from here")
 
 
-def _beginning(body: bytes) -> str:
-    """What of a body can be the head of an INSERT: names are ASCII, whatever its rows are."""
-    return body[: 64 * 1024].decode("latin-1")
+def sql(name: str) -> str:
+    """A statement of ours."""
+    return (files("spanhouse_backend.query") / "sql" / name).read_text(encoding="utf-8")
 
 
-def _first_word(text: str) -> str:
-    match = _FIRST_WORD.match(text)
-    return match[1].upper() if match else ""
-
-
-def _require_bounded_to_data(text: str) -> None:
-    first = _first_word(text)
-    if not first:
-        raise Refused(SYNTAX_ERROR, "there is no statement")
-    if not _BEGINNINGS.fullmatch(first):
-        raise Refused(ACCESS_DENIED, f"{first[:50]} is not open here, not to administrators either")
-    if match := _WORDS.search(text):
-        raise Refused(ACCESS_DENIED, f"{match[0][:50]!r} reaches beyond the data, which nobody may from here")
-    if _ESCAPED_NAME.search(text):
-        raise Refused(ACCESS_DENIED, "names with escapes are not taken: write them plainly")
+def _is_open(name: str) -> bool:
+    if name in _OPEN:
+        return True
+    try:
+        check_function(name)
+    except NameRefused:
+        return False
+    return True
