@@ -6,6 +6,7 @@ stay small, because every clone of the repository has all of them ever made: tak
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -16,13 +17,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from browsing import ARGUMENTS, CHROMIUM, fill  # noqa: E402 - the tests' own helpers, found by the line above
 from harness import ServerProcess  # noqa: E402
-from shop_spans import SLOWER, shop_requests  # noqa: E402
+from shop_spans import SLOWER, TRACE, checkout_trace, shop_requests  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 720}
 MOST_BYTES = 150_000
 # What a picture is of: its name, the URL's query, and what is to be seen before it is taken.
-PICTURES = (("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),)
+PICTURES = (
+    ("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),
+    ("trace", f"view=trace&trace={TRACE}", "text=send_receipt_email >> nth=0"),
+)
 
 
 def take(browser: Browser, address: str, scheme: str) -> None:
@@ -39,8 +43,8 @@ def take(browser: Browser, address: str, scheme: str) -> None:
         page.goto(f"/?{query}")
         expect(page.locator(awaited)).to_be_visible()
         expect(page.locator("main")).to_have_attribute("aria-busy", "false")
-        # Rows ask for their lines when they have been there for a moment.
-        expect(page.locator("tbody tr[aria-rowindex]:not(:has(.spark))")).to_have_count(0)
+        # Functions ask for their lines when they have been in sight for a moment.
+        expect(page.locator(".functions tbody tr[aria-rowindex]:not(:has(.spark))")).to_have_count(0)
         path = IMAGES / f"{name}-{scheme}.png"
         page.screenshot(path=path)
         size = _shrink(path)
@@ -65,7 +69,7 @@ def main() -> None:
     expect.set_options(timeout=60_000)
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "data") as server:
-        fill(server, *shop_requests())
+        fill(server, *shop_requests(), checkout_trace(time.time_ns()))
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             for scheme in ("light", "dark"):

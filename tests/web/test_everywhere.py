@@ -197,6 +197,27 @@ def test_keys_lead_everywhere_and_are_listed(home):
     expect(home.get_by_label("Name contains")).to_be_focused()
 
 
+def test_a_view_has_keys_of_its_own(home):
+    """Those of the view that is left are gone."""
+
+    def listed():
+        home.keyboard.press("?")
+        text = home.get_by_role("dialog", name="Keys").inner_text()
+        home.keyboard.press("Escape")
+        return text
+
+    assert "Find a function" in listed()
+    home.keyboard.press("g")
+    home.keyboard.press("t")
+    expect(home.get_by_role("link", name="Trace", exact=True)).to_have_attribute("aria-current", "page")
+    expect(home.get_by_label("Name, service or status contains")).to_be_attached()
+    assert "Find a function" not in listed()
+    home.keyboard.press("g")
+    home.keyboard.press("f")
+    expect(home.locator("tbody tr[aria-rowindex]")).to_have_count(len(FUNCTIONS))
+    assert "Find a span" not in listed()
+
+
 def test_the_calls_behind_a_view_can_be_asked_by_others(home, served):
     """Each URL that is listed gives what is shown."""
     home.get_by_role("button", name="API", exact=True).click()

@@ -167,7 +167,10 @@ def test_cards_say_what_the_api_says_of_all_calls(functions, rows, served, windo
     expect(cards.nth(0)).to_contain_text(f"{calls:,}")
     expect(cards.nth(1)).to_contain_text(f"{errors} of {calls:,}")
     expect(cards.nth(2)).to_contain_text(f"{together['percentiles_ns']['p99'] / 1e6:.3g}\N{NO-BREAK SPACE}ms")
-    expect(cards.nth(3)).to_contain_text(max(rows, key=lambda name: rows[name]["max_ns"]))
+    slowest = max(rows, key=lambda name: rows[name]["max_ns"])
+    expect(cards.nth(3)).to_contain_text(slowest)
+    trace = cards.nth(3).locator(".value a")
+    assert trace.get_attribute("href").endswith(f"view=trace&trace={rows[slowest]['slowest_trace_id']}")
 
 
 def test_what_became_slower_is_named(page):

@@ -14,9 +14,16 @@ let pendingSince = 0;
  * @param {string} keys  "r", or two with a space between them
  * @param {string} does  For the help: what happens.
  * @param {() => void} act
+ * @returns {() => void} takes it back, for a view that is left
  */
 export function bind(keys, does, act) {
-  bound.set(keys, { does, act });
+  const binding = { does, act };
+  bound.set(keys, binding);
+  return () => {
+    if (bound.get(keys) === binding) {
+      bound.delete(keys);
+    }
+  };
 }
 
 /** All of them, as [keys, what they do]. @returns {[string, string][]} */

@@ -106,7 +106,7 @@ class Functions {
     this.seconds = null;
     this.state = current();
     this.signal = new AbortController().signal;
-    bind("f", "Find a function by its name", () => this.search.focus());
+    this.close = bind("f", "Find a function by its name", () => this.search.focus());
   }
 
   /** @param {import("../state.js").State} state @param {AbortSignal} signal @returns {Promise<import("../views.js").Shown>} */
@@ -349,7 +349,7 @@ class Functions {
         was && difference(sum.errors / sum.calls, was.errors / was.calls, "worse"),
       ),
       card("p99 of all calls", duration(sum.percentiles_ns.p99), "", was && difference(sum.percentiles_ns.p99, was.percentiles_ns.p99, "worse")),
-      card("Slowest call", duration(slowest.max_ns), functionLink(slowest)),
+      card("Slowest call", traceLink(slowest), functionLink(slowest)),
       changesCard(changes, before),
     );
   }
@@ -390,6 +390,12 @@ function functionLink({ service, name }) {
   return h("a", { href, title: name, dir: "auto" }, cut(name) || "(no name)");
 }
 
+/** To the trace of the longest call. @param {FunctionRow} row */
+function traceLink({ max_ns, slowest_trace_id }) {
+  const text = duration(max_ns);
+  return slowest_trace_id ? h("a", { href: link({ view: "trace", trace: slowest_trace_id }), title: "Its trace" }, text) : text;
+}
+
 /** @param {string} name */
 function cut(name) {
   return name.length > SHOWN_NAME_CHARACTERS ? `${name.slice(0, SHOWN_NAME_CHARACTERS)}…` : name;
@@ -398,7 +404,7 @@ function cut(name) {
 /**
  * One number of all calls.
  * @param {string} title
- * @param {string} value
+ * @param {import("../dom.js").Child} value
  * @param {import("../dom.js").Child} about
  * @param {import("../dom.js").Child} [change]
  */

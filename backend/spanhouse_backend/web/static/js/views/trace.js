@@ -68,7 +68,7 @@ class TraceView {
     this.answer = undefined;
     /** @type {import("./trace/tree.js").Trace | undefined} */
     this.trace = undefined;
-    bind("f", "Find a span by its name", () => this.find.focus());
+    this.close = bind("f", "Find a span by its name", () => this.find.focus());
   }
 
   /** @param {import("../state.js").State} state @param {AbortSignal} signal */
