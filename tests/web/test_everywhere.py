@@ -210,7 +210,7 @@ def test_a_view_has_keys_of_its_own(home):
     home.keyboard.press("g")
     home.keyboard.press("t")
     expect(home.get_by_role("link", name="Trace", exact=True)).to_have_attribute("aria-current", "page")
-    expect(home.get_by_label("Name, service or status contains")).to_be_attached()
+    expect(home.get_by_role("heading", name="A trace by its id")).to_be_visible()
     assert "Find a function" not in listed()
     home.keyboard.press("g")
     home.keyboard.press("f")
