@@ -201,7 +201,7 @@ def test_a_view_has_keys_of_its_own(home):
     """Those of the view that is left are gone."""
 
     def listed():
-        home.keyboard.press("?")
+        home.get_by_role("button", name="Keys").click()
         text = home.get_by_role("dialog", name="Keys").inner_text()
         home.keyboard.press("Escape")
         return text
@@ -212,6 +212,7 @@ def test_a_view_has_keys_of_its_own(home):
     expect(home.get_by_role("link", name="Trace", exact=True)).to_have_attribute("aria-current", "page")
     expect(home.get_by_role("heading", name="A trace by its id")).to_be_visible()
     assert "Find a function" not in listed()
+    # The button that opened the help has the focus again, and not the field for a trace's id.
     home.keyboard.press("g")
     home.keyboard.press("f")
     expect(home.locator("tbody tr[aria-rowindex]")).to_have_count(len(FUNCTIONS))
