@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 # Generous on purpose: a loaded machine is slow, and a wait ends as soon as its condition holds.
 PATIENCE_SECONDS = 60.0
 
@@ -70,11 +71,11 @@ class ServerProcess:
 
         return httpx.get(f"http://{self.http}{path}", params=parameters, timeout=PATIENCE_SECONDS)
 
-    def export(self, *requests: bytes) -> list[grpc.StatusCode]:
+    def export(self, *requests: bytes, method: str = EXPORT) -> list[grpc.StatusCode]:
         """Sends raw requests all at once over one connection; the status of each, in order."""
         options = [("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(self.grpc, options=options) as channel:
-            call = channel.unary_unary(EXPORT)
+            call = channel.unary_unary(method)
             futures = [call.future(request, timeout=PATIENCE_SECONDS) for request in requests]
             return [future.code() for future in futures]
 

@@ -6,53 +6,69 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from wire_bombs import field
 
 from spanhouse_backend.errors import MalformedData
 from spanhouse_backend.ingest.framing import frame
-from spanhouse_backend.ingest.otlp_json import traces_to_protobuf
+from spanhouse_backend.ingest.signals import LOGS, TRACES, Signal
 
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
+REQUESTS: dict[Signal, type[Message]] = {TRACES: ExportTraceServiceRequest, LOGS: ExportLogsServiceRequest}
+"""The official class of each signal's requests."""
 
 
 def check_framing(data: bytes) -> None:
-    """Nothing but MalformedData is raised; of what both take, framing sees the same resources and as many spans.
+    """Taken for a request of any signal: nothing but MalformedData is raised, and of what framing and the official
+    classes both take, framing sees the same resources and as many records.
 
-    The engine, which reads what framing passes on, has the last word on what is inside of spans.
+    The engine, which reads what framing passes on, has the last word on what is inside of records.
     """
-    try:
-        framed = frame(data)
-    except MalformedData:
-        return
-    with contextlib.suppress(DecodeError):
-        message = ExportTraceServiceRequest.FromString(data)
-        assert len(framed.elements) == len(message.resource_spans)
-        assert framed.spans == sum(
-            len(scope_spans.spans)
-            for resource_spans in message.resource_spans
-            for scope_spans in resource_spans.scope_spans
-        )
-        again = ExportTraceServiceRequest.FromString(b"".join(field(1, bytes(one)) for one in framed.elements))
-        message.DiscardUnknownFields()
-        again.DiscardUnknownFields()
-        assert canonical(again) == canonical(message)
+    for signal, kind in REQUESTS.items():
+        try:
+            framed = frame(data, signal=signal)
+        except MalformedData:
+            continue
+        with contextlib.suppress(DecodeError):
+            message = kind.FromString(data)
+            assert len(framed.elements) == len(resources(message))
+            assert framed.records == count_records(message)
+            again = kind.FromString(b"".join(field(1, bytes(one)) for one in framed.elements))
+            message.DiscardUnknownFields()
+            again.DiscardUnknownFields()
+            assert canonical(again) == canonical(message)
 
 
 def check_json(body: bytes) -> None:
     """Nothing but MalformedData is raised; what is converted decodes, and to what protobuf's own JSON makes of it."""
-    try:
-        ours = ExportTraceServiceRequest.FromString(traces_to_protobuf(body))
-    except MalformedData:
-        return
-    with contextlib.suppress(json_format.ParseError, ValueError):
-        document = _as_protobuf_has_it(json.loads(body.decode("utf-8-sig")))
-        theirs = json_format.ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
-        assert canonical(ours) == canonical(theirs)
+    for signal, kind in REQUESTS.items():
+        try:
+            ours = kind.FromString(signal.from_json(body))
+        except MalformedData:
+            continue
+        with contextlib.suppress(json_format.ParseError, ValueError):
+            document = _as_protobuf_has_it(json.loads(body.decode("utf-8-sig")))
+            theirs = json_format.ParseDict(document, kind(), ignore_unknown_fields=True)
+            assert canonical(ours) == canonical(theirs)
 
 
-def canonical(message: ExportTraceServiceRequest) -> bytes:
+def resources(message: Message) -> Any:
+    """The ResourceSpans, or their like, of a request: its one field."""
+    return getattr(message, message.DESCRIPTOR.fields_by_number[1].name)
+
+
+def count_records(message: Message) -> int:
+    """How many spans, or log records, there are in a request."""
+    return sum(
+        len(getattr(scope, scope.DESCRIPTOR.fields_by_number[2].name))
+        for resource in resources(message)
+        for scope in getattr(resource, resource.DESCRIPTOR.fields_by_number[2].name)
+    )
+
+
+def canonical(message: Message) -> bytes:
     """Its bytes: NaN is not equal to itself."""
     return message.SerializeToString(deterministic=True)
 

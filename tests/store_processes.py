@@ -8,7 +8,8 @@ from pathlib import Path
 from harness import PATIENCE_SECONDS, clean_environment
 
 HERE = Path(__file__).parent
-SCHEMA_1 = HERE / "backend" / "store" / "schema_1.sql"
+SCHEMAS = {1: HERE / "backend" / "store" / "schema_1.sql", 2: HERE / "backend" / "store" / "schema_2.sql"}
+# Version 2 decoded requests by the same.
 LANDING_1 = HERE / "backend" / "store" / "landing_1.proto"
 
 PROLOGUE = """
@@ -59,20 +60,16 @@ def run(code: str, directory: Path, *arguments: str) -> dict[str, object]:
     return said
 
 
-def make_version_1(directory: Path, *, requests: int, spans: int) -> None:
-    """A directory as version 1 left it when it was killed half-way through an insert.
-
-    `requests` services of `spans` calls of 1000 ns each, named request-0 and so on, are stored. The last was not yet
-    in the extremes, and its group is still in the journal.
-    """
-    code = """
+_CREATE = """
 schema, landing, count, spans = pathlib.Path(arguments[0]), arguments[1], int(arguments[2]), int(arguments[3])
 client = engine()
-late = []
 for sql in schema.read_text().split(";\\n\\n"):
-    if "span_stats_1m_mv" in sql:
-        late.append(sql)
     client.command(sql)
+"""
+_FILL = """
+schema, landing, count, spans = pathlib.Path(arguments[0]), arguments[1], int(arguments[2]), int(arguments[3])
+client = engine()
+late = [sql for sql in schema.read_text().split(";\\n\\n") if "span_stats_1m_mv" in sql]
 settings = {
     "format_schema": f"{landing}:ResourceSpans",
     "max_partitions_per_insert_block": 0,
@@ -97,4 +94,18 @@ for sql in late:
 (directory / "inflight" / f"{token}.body").write_bytes(body)
 client.close()
 """
-    run(code, directory, str(SCHEMA_1), str(LANDING_1), str(requests), str(spans))
+
+
+def make_version(number: int, directory: Path, *, requests: int, spans: int) -> None:
+    """A directory as version 1 or 2 left it when it was killed half-way through an insert.
+
+    `requests` services of `spans` calls of 1000 ns each, named request-0 and so on, are stored. The last was not yet
+    in the extremes, and its group is still in the journal.
+    """
+    arguments = (str(SCHEMAS[number]), str(LANDING_1), str(requests), str(spans))
+    if number == 1:
+        run(_CREATE + _FILL, directory, *arguments)
+        return
+    # Views that a process has just made have ids that they do not keep: version 2 took them up again, as a start does.
+    run(_CREATE, directory, *arguments)
+    run(_FILL, directory, *arguments)

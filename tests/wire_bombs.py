@@ -21,7 +21,7 @@ def _spans(*spans: bytes) -> bytes:
 
 
 def _inside(piece: bytes) -> Callable[[int], bytes]:
-    """Spans that each have a thousand pieces in them."""
+    """Spans, or log records, that each have a thousand pieces in them."""
 
     def bomb(size: int) -> bytes:
         span = field(2, piece * 1000)
@@ -49,5 +49,20 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
         1,
         field(1, field(1, field(1, b"k") + field(2, field(1, b"v" * (size // 2)))))
         + field(2, field(2, b"\x2a\x00") * (size // 8)),
+    ),
+}
+
+LOG_BOMBS: dict[str, Callable[[int], bytes]] = {
+    # logs.proto: what has other numbers than in trace.proto, or is not there.
+    "empty log records": BOMBS["empty spans"],
+    "empty attributes of log records": _inside(field(6, b"")),
+    "arrays of nothing in attributes of log records": _inside(field(6, field(2, field(5, field(1, b"") * 100)))),
+    "arrays of nothing in bodies": _inside(field(5, field(5, field(1, b"") * 100))),
+    "lists of nothing in bodies": _inside(field(5, field(6, field(1, b"") * 100))),
+    "one schema URL for many log records": lambda size: field(
+        1, field(3, b"u" * (size // 2)) + field(2, field(2, b"\x12\x00") * (size // 8))
+    ),
+    "one scope for many log records": lambda size: field(
+        1, field(2, field(1, field(3, field(1, b"k" * (size // 2)))) + field(2, b"\x12\x00") * (size // 8))
     ),
 }

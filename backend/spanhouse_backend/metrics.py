@@ -8,7 +8,7 @@ docs/operations.md lists them all (a test holds the two together).
 import logging
 import platform
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -26,12 +26,14 @@ logger = logging.getLogger(__name__)
 
 # From what an idle machine needs for one span to what a client's timeout allows.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-# Powers of four: from one span to the largest group, in a dozen steps.
+# Powers of four: from one record to the largest group, in a dozen steps.
 _REQUESTS = tuple(4**power for power in range(8))
-_SPANS = tuple(4**power for power in range(11))
+_RECORDS = tuple(4**power for power in range(11))
 _BYTES = tuple(4**power for power in range(5, 14))
 # Reasons come from the schema's SQL, which has a handful; should that ever change, memory still has a bound.
 _MAX_REASONS = 50
+# What the signals' records are called, in names and in words.
+_NAMES = {"traces": ("spans", "Spans"), "logs": ("log_records", "Log records")}
 # How old table sizes may be: scrapes come every few seconds, often from two Prometheus servers.
 _SIZES_SECONDS = 10.0
 
@@ -39,8 +41,9 @@ _SIZES_SECONDS = 10.0
 class Figures(NamedTuple):
     """The few numbers that a person at a terminal looks at, since the server started."""
 
-    stored_spans: int
-    rejected_spans: int
+    stored: Mapping[str, int]
+    """Records by signal, those only of which there were any."""
+    rejected: int
     waiting_bytes: int
     last_insert_seconds: float
     ready: bool
@@ -68,40 +71,54 @@ class Metrics(Watcher):
         )
         self._acknowledged = Histogram(
             "spanhouse_acknowledge_seconds",
-            "From a request's arrival to its acknowledgement, its spans being stored.",
+            "From a request's arrival to its acknowledgement, what is in it being stored.",
             ["signal", "door"],
             buckets=_SECONDS,
             registry=registry,
         )
-        self._received = Counter(
-            "spanhouse_spans_received",
-            "Spans accepted to be stored; those of a request that failed and is sent again count again.",
-            registry=registry,
-        )
-        self._stored = Counter("spanhouse_spans_stored", "Spans stored, each once.", registry=registry)
-        self._rejected = Counter(
-            "spanhouse_spans_rejected",
-            "Spans refused one by one, by the reason of most in their request.",
-            ["reason"],
-            registry=registry,
-        )
+        self._received = {
+            signal: Counter(
+                f"spanhouse_{name}_received",
+                f"{words} accepted to be stored; those of a request that failed and is sent again count again.",
+                registry=registry,
+            )
+            for signal, (name, words) in _NAMES.items()
+        }
+        self._stored = {
+            signal: Counter(f"spanhouse_{name}_stored", f"{words} stored, each once.", registry=registry)
+            for signal, (name, words) in _NAMES.items()
+        }
+        self._rejected = {
+            signal: Counter(
+                f"spanhouse_{name}_rejected",
+                f"{words} refused one by one, by the reason of most in their request.",
+                ["reason"],
+                registry=registry,
+            )
+            for signal, (name, words) in _NAMES.items()
+        }
         self._repeated = Counter(
             "spanhouse_repeated_requests",
             "Requests sent again and answered as the first time.",
             registry=registry,
         )
         self._insert_requests = Histogram(
-            "spanhouse_insert_requests", "Requests in one insert.", buckets=_REQUESTS, registry=registry
+            "spanhouse_insert_requests", "Requests in one insert.", ["signal"], buckets=_REQUESTS, registry=registry
         )
-        self._insert_spans = Histogram(
-            "spanhouse_insert_spans", "Spans stored by one insert.", buckets=_SPANS, registry=registry
+        self._insert_records = Histogram(
+            "spanhouse_insert_records",
+            "Spans or log records stored by one insert.",
+            ["signal"],
+            buckets=_RECORDS,
+            registry=registry,
         )
         self._insert_bytes = Histogram(
-            "spanhouse_insert_bytes", "Bytes of OTLP in one insert.", buckets=_BYTES, registry=registry
+            "spanhouse_insert_bytes", "Bytes of OTLP in one insert.", ["signal"], buckets=_BYTES, registry=registry
         )
         self._insert_seconds = Histogram(
             "spanhouse_insert_seconds",
             "One insert: on disk, in every table, noted.",
+            ["signal"],
             buckets=_SECONDS,
             registry=registry,
         )
@@ -178,7 +195,7 @@ class Metrics(Watcher):
         Info("spanhouse_build", "What runs here.", registry=registry).info(build)
         ProcessCollector(registry=registry)
         self._reasons: set[str] = set()
-        self._figures = Figures(0, 0, 0, 0.0, ready=True)
+        self._figures = Figures({}, 0, 0, 0.0, ready=True)
         self._read_waiting_bytes: Callable[[], int] = int
         self._read_ready: Callable[[], bool] = lambda: True
 
@@ -228,36 +245,35 @@ class Metrics(Watcher):
             self._table_rows.labels(size.name).set(size.rows)
             self._table_bytes.labels(size.name).set(size.size_bytes)
 
-    def received(self, spans: int) -> None:
+    def received(self, signal: str, records: int) -> None:
         """Counts them as waiting to be stored."""
-        self._received.inc(spans)
+        self._received[signal].inc(records)
 
-    def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
+    def inserted(self, signal: str, requests: int, records: int, size_bytes: int, seconds: float) -> None:
         """Counts what is stored, and measures the insert."""
-        self._stored.inc(spans)
-        stored = self._figures.stored_spans + spans
-        self._figures = self._figures._replace(stored_spans=stored, last_insert_seconds=seconds)
-        self._insert_requests.observe(requests)
-        self._insert_spans.observe(spans)
-        self._insert_bytes.observe(size_bytes)
-        self._insert_seconds.observe(seconds)
+        self._count_stored(signal, records)
+        self._figures = self._figures._replace(last_insert_seconds=seconds)
+        self._insert_requests.labels(signal).observe(requests)
+        self._insert_records.labels(signal).observe(records)
+        self._insert_bytes.labels(signal).observe(size_bytes)
+        self._insert_seconds.labels(signal).observe(seconds)
 
-    def rejected(self, spans: int, reason: str) -> None:
+    def rejected(self, signal: str, records: int, reason: str) -> None:
         """Counts them under their reason."""
-        self._figures = self._figures._replace(rejected_spans=self._figures.rejected_spans + spans)
+        self._figures = self._figures._replace(rejected=self._figures.rejected + records)
         if len(self._reasons) < _MAX_REASONS:
             self._reasons.add(reason)
-        self._rejected.labels(reason if reason in self._reasons else "other").inc(spans)
+        self._rejected[signal].labels(reason if reason in self._reasons else "other").inc(records)
 
     def repeated(self) -> None:
         """Counts it."""
         self._repeated.inc()
 
-    def recovered(self, requests: int, spans: int) -> None:
-        """Counts them, and the spans as stored."""
+    def recovered(self, requests: int, records: Mapping[str, int]) -> None:
+        """Counts them, and the records as stored."""
         self._recovered.inc(requests)
-        self._stored.inc(spans)
-        self._figures = self._figures._replace(stored_spans=self._figures.stored_spans + spans)
+        for signal, count in records.items():
+            self._count_stored(signal, count)
 
     def engine_failed(self, code: str) -> None:
         """Counts it under its code."""
@@ -278,6 +294,11 @@ class Metrics(Watcher):
     def rules_read(self, *, good: bool) -> None:
         """Shows it."""
         self._rules_read.set(good)
+
+    def _count_stored(self, signal: str, records: int) -> None:
+        self._stored[signal].inc(records)
+        stored = self._figures.stored
+        self._figures = self._figures._replace(stored={**stored, signal: stored.get(signal, 0) + records})
 
 
 def metrics_route(metrics: Metrics, table_sizes: Callable[[], Awaitable[Sequence[TableSize]]]) -> BaseRoute:

@@ -1,7 +1,7 @@
 """How long rows are kept, as people write it ("spans=7d,hour=2y") and as seconds.
 
-There are four kinds of rows, since each is worth keeping for another time: a raw span is large and soon forgotten, a
-rollup is small and tells of last year. Nothing here knows a table; store/retention.py does.
+There are several kinds of rows, since each is worth keeping for another time: a raw span is large and soon forgotten,
+a rollup is small and tells of last year. Nothing here knows a table; store/retention.py does.
 """
 
 import re
@@ -14,7 +14,13 @@ FOREVER = 0
 _DAY = 86400
 Retention = Mapping[str, int]
 """Seconds by kind; a change names only the kinds that it changes."""
-DEFAULT_RETENTION: Retention = {"spans": 30 * _DAY, "minute": 90 * _DAY, "hour": 730 * _DAY, "rejected": 30 * _DAY}
+DEFAULT_RETENTION: Retention = {
+    "spans": 30 * _DAY,
+    "minute": 90 * _DAY,
+    "hour": 730 * _DAY,
+    "logs": 30 * _DAY,
+    "rejected": 30 * _DAY,
+}
 """What a new data directory begins with; its keys are all the kinds there are."""
 # The engine counts the seconds of a date in 32 bits, until the year 2106, and wraps around silently.
 MAX_SECONDS = 50 * 365 * _DAY

@@ -44,8 +44,9 @@ from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
-from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE, trace_service
+from spanhouse_backend.ingest.otlp_grpc import otlp_services
 from spanhouse_backend.ingest.otlp_http import otlp_routes
+from spanhouse_backend.ingest.signals import SIGNALS
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.metrics import Figures, Metrics, metrics_route
@@ -97,7 +98,7 @@ class House(NamedTuple):
     reader: Reader
     sql: SqlReader
     live: Live
-    spool: SpoolReader | None
+    spools: tuple[SpoolReader, ...]
     metrics: Metrics
     readiness: Readiness
     health: health.HealthServicer
@@ -130,7 +131,8 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             settings.max_insert_memory,
             settings.max_json_bytes,
         )
-        spool = SpoolReader(settings.spool, intake, metrics) if settings.spool else None
+        folder = settings.spool
+        spools = tuple(SpoolReader(folder, intake, metrics, one) for one in SIGNALS) if folder else ()
         readiness = Readiness(store, committer)
         metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)
         metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
@@ -143,7 +145,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             live = Live(queries, reader, alone=not settings.clickhouse)
             asking.push_async_callback(live.close)
             metrics.watch_live(lambda: live.watchers)
-            yield House(store, intake, queries, reader, sql, live, spool, metrics, readiness, health.HealthServicer())
+            yield House(store, intake, queries, reader, sql, live, spools, metrics, readiness, health.HealthServicer())
         await committer.drain()
     finally:
         await store.close()
@@ -209,8 +211,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
             await _start_clickhouse(clickhouse_socket, settings, house, access, stopping)
         changed = functools.partial(_set_health, house.health)
         stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
-        if house.spool is not None:
-            stopping.push_async_callback(_cancel, asyncio.create_task(house.spool.watch(), name="spool"))
+        for spool in house.spools:
+            stopping.push_async_callback(_cancel, asyncio.create_task(spool.watch(), name="spool"))
         if settings.rules:
             await _keep_rules(settings.rules, house, stopping)
 
@@ -255,8 +257,8 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
     StoreHeld or StoreUnusable when the data directory cannot be had.
     """
     async with opened(settings) as house:
-        if house.spool is not None:
-            await house.spool.take_in()
+        for spool in house.spools:
+            await spool.take_in()
         server, address = await _start_grpc(Address("127.0.0.1", 0), settings, house, Access())
         try:
             return await asyncio.to_thread(question, str(address))
@@ -276,7 +278,7 @@ async def _start_grpc(
             *grpc_bounds(connection_limit(settings.max_connections)),
         ],
     )
-    server.add_generic_rpc_handlers((trace_service(house.intake),))
+    server.add_generic_rpc_handlers(tuple(otlp_services(house.intake)))
     add_query_service(server, house.reader)
     add_sql_service(server, house.sql)
     add_admin_service(server, Administrator(house.store))
@@ -295,7 +297,7 @@ async def _start_grpc(
 async def _set_health(service: health.HealthServicer, takes_spans: bool) -> None:
     """Whole server and ingest; queries go on while nothing can be stored."""
     status = health_pb2.HealthCheckResponse
-    for name in ("", TRACE_SERVICE):
+    for name in ("", *(one.service for one in SIGNALS)):
         await service.set(name, status.SERVING if takes_spans else status.NOT_SERVING)
 
 

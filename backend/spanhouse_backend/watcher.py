@@ -1,27 +1,33 @@
 """What the store, the ingest path and the rules tell whoever watches them.
 
-They report facts by calling a Watcher and know nothing of who listens; metrics.py is what listens in a server. Calls
-come from the event loop and from the store's threads, take a microsecond or two, never block and never raise.
+They report facts by calling a Watcher and know nothing of who listens; metrics.py is what listens in a server. Records
+are spans or log records, as the signal's name (traces, logs) says. Calls come from the event loop and from the store's
+threads, take a microsecond or two, never block and never raise.
 """
+
+from collections.abc import Mapping
 
 
 class Watcher:
     """Hears and forgets. What wants to know overrides what it wants to know."""
 
-    def received(self, spans: int) -> None:
-        """A request of `spans` spans was accepted and waits to be stored."""
+    def received(self, signal: str, records: int) -> None:
+        """A request of `records` records was accepted and waits to be stored."""
 
-    def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
-        """One insert succeeded: a group of requests, spans that are stored now, bytes of OTLP, time it took."""
+    def inserted(self, signal: str, requests: int, records: int, size_bytes: int, seconds: float) -> None:
+        """One insert succeeded: a group of requests, records that are stored now, bytes of OTLP, time it took."""
 
-    def rejected(self, spans: int, reason: str) -> None:
-        """Spans of one stored request were refused; `reason` is that of most of them."""
+    def rejected(self, signal: str, records: int, reason: str) -> None:
+        """Records of one stored request were refused; `reason` is that of most of them."""
 
     def repeated(self) -> None:
         """A request was answered with the outcome of the first time it was sent."""
 
-    def recovered(self, requests: int, spans: int) -> None:
-        """An insert that failed half-way was finished; `spans` of it were not reported as inserted and are stored."""
+    def recovered(self, requests: int, records: Mapping[str, int]) -> None:
+        """An insert that failed half-way was finished.
+
+        `records`, by signal, were not reported as inserted and are stored.
+        """
 
     def engine_failed(self, code: str) -> None:
         """The engine or the disk refused; `code` is ClickHouse's error code, or the name of an errno."""

@@ -3,11 +3,12 @@
 import base64
 import json
 import math
+import time
 
 import pytest
-from harness import ServerProcess, stored_spans
+from harness import EXPORT_LOGS, ServerProcess, read_back, stored_spans
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from otlp_requests import request
+from otlp_requests import log_request, request
 
 
 def array(*values: AnyValue) -> AnyValue:
@@ -90,10 +91,46 @@ def stored(tmp_path_factory):
     return row
 
 
-@pytest.fixture(params=["span", "resource", "event", "link"])
-def attributes(request, stored):
+@pytest.fixture(scope="module")
+def stored_logs(tmp_path_factory):
+    """(a log record that carries every kind in each place that has attributes, bodies of every kind by that kind)"""
+    message = log_request("values", ["x"])
+    pairs = [KeyValue(key=key, value=value) for key, value in ALL.items()]
+    pairs.append(KeyValue(key="no.value"))
+    message.resource_logs[0].resource.attributes.extend(pairs)
+    scope_logs = message.resource_logs[0].scope_logs[0]
+    scope_logs.scope.attributes.extend(pairs)
+    scope_logs.log_records[0].attributes.extend(pairs)
+    for kind, value in ALL.items():
+        scope_logs.log_records.add(time_unix_nano=time.time_ns(), event_name=kind, body=value)
+    directory = tmp_path_factory.mktemp("values") / "data"
+    with ServerProcess(directory) as server:
+        assert [code.name for code in server.export(message.SerializeToString(), method=EXPORT_LOGS)] == ["OK"]
+        assert server.stop() == 0
+    (row,), bodies = read_back(
+        directory,
+        "SELECT LogAttributes, ResourceAttributes, ScopeAttributes FROM otel_logs WHERE EventName = ''",
+        "SELECT EventName, Body FROM otel_logs WHERE EventName != ''",
+    )
+    return row, dict(bodies)
+
+
+def test_a_body_of_any_kind_comes_out_as_an_attribute_of_that_kind_does(stored_logs):
+    (attributes, *_), bodies = stored_logs
+    assert bodies == {kind: attributes[kind] for kind in ALL}
+
+
+PLACES = ["span", "resource", "event", "link", "log record", "resource of logs", "scope of logs"]
+
+
+@pytest.fixture(params=PLACES)
+def attributes(request, stored, stored_logs):
     """The stored attributes of each place in turn."""
+    (record, resource, scope), _ = stored_logs
     places = {
+        "log record": record,
+        "resource of logs": {key: value for key, value in resource.items() if key != "service.name"},
+        "scope of logs": scope,
         "span": stored["SpanAttributes"],
         "resource": {key: value for key, value in stored["ResourceAttributes"].items() if key != "service.name"},
         "event": stored["Events.Attributes"][1],

@@ -4,9 +4,9 @@ import random
 
 import grpc
 import pytest
-from harness import ServerProcess, stored_spans
+from harness import EXPORT, EXPORT_LOGS, ServerProcess, stored_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from otlp_requests import request
+from otlp_requests import log_request, request
 
 OK, INVALID = grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT
 
@@ -29,12 +29,32 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_request_alone_is_an_invalid_argument(shared_server, kind):
+GOOD_LOGS = log_request("good", ["hello"]).SerializeToString()
+
+BAD_LOGS = {
+    "random bytes": BAD["random bytes"],
+    "text": BAD["text"],
+    "truncated": GOOD_LOGS[:-7],
+    "truncated inside": wrapped(b"\x12\x05\x12\x10abc"),
+    "a length past the end": b"\x0a\xff\xff\xff\xff\x0f" + GOOD_LOGS,
+    "garbage in a right frame": BAD["garbage in a right frame"],
+    "a string where a message belongs": BAD["a string where a message belongs"],
+    "a span where a log record belongs": GOOD,
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        *(pytest.param(EXPORT, body, id=f"traces, {kind}") for kind, body in BAD.items()),
+        *(pytest.param(EXPORT_LOGS, body, id=f"logs, {kind}") for kind, body in BAD_LOGS.items()),
+    ],
+)
+def test_a_bad_request_alone_is_an_invalid_argument(shared_server, method, body):
     with grpc.insecure_channel(shared_server.grpc) as channel:
-        call = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        call = channel.unary_unary(method)
         with pytest.raises(grpc.RpcError) as caught:
-            call(BAD[kind], timeout=60)
+            call(body, timeout=60)
     assert caught.value.code() is INVALID
     assert caught.value.details()
 
@@ -42,6 +62,7 @@ def test_a_bad_request_alone_is_an_invalid_argument(shared_server, kind):
 def test_an_empty_request_succeeds(shared_server):
     """OTLP: a request that holds nothing is a success."""
     assert shared_server.export(b"", ExportTraceServiceRequest().SerializeToString()) == [OK, OK]
+    assert shared_server.export(b"", method=EXPORT_LOGS) == [OK]
 
 
 def test_the_answer_to_a_good_request_is_the_empty_response(shared_server):
@@ -100,7 +121,7 @@ def test_a_compressed_request_is_measured_after_decompression(tmp_path):
 
 def test_an_unknown_signal_is_unimplemented(shared_server):
     with grpc.insecure_channel(shared_server.grpc) as channel:
-        call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        call = channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"", timeout=60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -12,8 +12,8 @@ import time
 
 import grpc
 import pytest
-from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back
-from otlp_requests import request
+from harness import EXPORT, EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess, read_back
+from otlp_requests import log_request, request
 
 from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES
 
@@ -24,7 +24,10 @@ LARGE_SPANS = 65_000
 
 
 class Load:
-    """Clients that send what is queued, and queue again, the same bytes, what was not acknowledged."""
+    """Clients that send what is queued, and queue again, the same bytes, what was not acknowledged.
+
+    Every third request is of logs, with a record for each span that the others have.
+    """
 
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
@@ -33,9 +36,14 @@ class Load:
 
     def make(self, count: int) -> None:
         for _ in range(count):
-            service = f"request-{len(self.made)}"
+            number = len(self.made)
+            service = f"{'logs' if number % 3 == 0 else 'traces'}-{number}"
             self.made.add(service)
-            self.queue.put((service, request(service, [1000] * SPANS).SerializeToString()))
+            message = log_request(service, ["x"] * SPANS) if number % 3 == 0 else request(service, [1000] * SPANS)
+            self.queue.put((service, message.SerializeToString()))
+
+    def made_of(self, signal: str) -> set[str]:
+        return {service for service in self.made if service.startswith(signal)}
 
     def run(self, address: str, until) -> list[threading.Thread]:
         clients = [threading.Thread(target=self._client, args=(address, until)) for _ in range(CLIENTS)]
@@ -46,14 +54,14 @@ class Load:
     def _client(self, address: str, until) -> None:
         options = [("grpc.enable_retries", 0)]
         with grpc.insecure_channel(address, options=options) as channel:
-            call = channel.unary_unary(EXPORT)
+            calls = {"traces": channel.unary_unary(EXPORT), "logs": channel.unary_unary(EXPORT_LOGS)}
             while not until():
                 try:
                     service, body = self.queue.get(timeout=0.05)
                 except queue.Empty:
                     continue
                 try:
-                    call(body, timeout=PATIENCE_SECONDS)
+                    calls[service.partition("-")[0]](body, timeout=PATIENCE_SECONDS)
                 except grpc.RpcError:
                     self.queue.put((service, body))
                 else:
@@ -61,8 +69,9 @@ class Load:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
-def test_ended_again_and_again_every_span_is_stored_once(tmp_path, end):
-    """Killed, or stopped, at random moments under load: in the end all is acknowledged, and every span stored once.
+def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
+    """Killed, or stopped, at random moments under load: in the end all is acknowledged, and every span and
+    log record stored once.
 
     A server that is stopped answers what it has accepted, and leaves nothing half-way.
     """
@@ -88,18 +97,21 @@ def test_ended_again_and_again_every_span_is_stored_once(tmp_path, end):
             client.join()
         assert server.stop() == 0
     assert load.acknowledged == load.made
-    per_service, minute, hour, stats = read_back(
+    per_service, logs, minute, hour, stats = read_back(
         directory,
         "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_traces GROUP BY ServiceName",
+        "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_logs GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName",
         "SELECT uniqExact(ServiceName), sum(DurationSquares) FROM span_stats_1h",
     )
-    assert {row[0] for row in per_service} == load.made
-    assert [row for row in per_service if row[1:] != [SPANS, SPANS]] == []
-    assert {row[0]: row[1] for row in minute} == dict.fromkeys(load.made, SPANS)
-    assert {row[0]: row[1] for row in hour} == dict.fromkeys(load.made, SPANS)
-    assert stats == [[len(load.made), len(load.made) * SPANS * 1000.0**2]]
+    assert {row[0] for row in per_service} == load.made_of("traces")
+    assert {row[0] for row in logs} == load.made_of("logs")
+    assert [row for row in [*per_service, *logs] if row[1:] != [SPANS, SPANS]] == []
+    traces = load.made_of("traces")
+    assert {row[0]: row[1] for row in minute} == dict.fromkeys(traces, SPANS)
+    assert {row[0]: row[1] for row in hour} == dict.fromkeys(traces, SPANS)
+    assert stats == [[len(traces), len(traces) * SPANS * 1000.0**2]]
 
 
 def test_two_groups_cut_off_at_once_are_stored_once(tmp_path):

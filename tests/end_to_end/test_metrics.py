@@ -60,11 +60,11 @@ def test_counts_equal_what_the_database_holds(server):
     )
     assert (spans, rejected) == (20 * 30 + 9 + 5 + 3, 1)
     assert seen["spanhouse_spans_stored_total",] == spans
-    assert seen["spanhouse_insert_spans_sum",] == spans
+    assert seen["spanhouse_insert_records_sum", "traces"] == spans
     assert seen["spanhouse_spans_rejected_total", "invalid trace_id"] == rejected
     assert seen["spanhouse_spans_received_total",] == spans + rejected
     assert seen["spanhouse_repeated_requests_total",] == 1
-    assert seen["spanhouse_insert_requests_sum",] == 23
+    assert seen["spanhouse_insert_requests_sum", "traces"] == 23
     # Labels in order of their names: door, encoding, signal, status.
     assert seen["spanhouse_requests_total", "grpc", "protobuf", "traces", "OK"] == 23
     assert seen["spanhouse_requests_total", "grpc", "protobuf", "traces", "INVALID_ARGUMENT"] == 1

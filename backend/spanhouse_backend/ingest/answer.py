@@ -1,17 +1,13 @@
-"""What every door does with a request that it has received, and what OTLP answers when it is taken."""
+"""What every door does with a request that it has received."""
 
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
-
 from spanhouse_backend.ingest.admission import Admission, Claim
 from spanhouse_backend.ingest.framing import Framed, frame
 from spanhouse_backend.ingest.heavy_work import HeavyWork
+from spanhouse_backend.ingest.signals import Signal
 from spanhouse_backend.store.rejection import Rejection
 
 Commit = Callable[[Framed, Claim], Awaitable[Rejection]]
@@ -37,22 +33,11 @@ class Intake:
     """Of one request in JSON, which takes many times its size while it is read."""
     heavy_work: HeavyWork = field(default_factory=HeavyWork)
 
-    async def take(self, request: bytes, claim: Claim) -> Rejection:
-        """Stores a request's bytes; returns and raises what `commit` does, and TooLarge."""
+    async def take(self, signal: Signal, request: bytes, claim: Claim) -> Rejection:
+        """Stores the bytes of a request of `signal`; returns and raises what `commit` does, and TooLarge."""
         if len(request) <= _INLINE_BYTES:
-            framed = frame(request, self.max_insert_memory)
+            framed = frame(request, self.max_insert_memory, signal)
         else:
-            framing = functools.partial(frame, request, self.max_insert_memory)
+            framing = functools.partial(frame, request, self.max_insert_memory, signal)
             framed = await self.heavy_work.run(claim, len(request), framing)
         return await self.commit(framed, claim)
-
-
-def trace_response(rejection: Rejection) -> ExportTraceServiceResponse:
-    """OTLP's answer to a request that was taken: partial_success is unset when all of it was."""
-    if not rejection.spans:
-        return ExportTraceServiceResponse()
-    partial = ExportTracePartialSuccess(
-        rejected_spans=rejection.spans,
-        error_message=f"{rejection.spans} spans were refused, most of them because: {rejection.reason}",
-    )
-    return ExportTraceServiceResponse(partial_success=partial)

@@ -2,8 +2,9 @@
 
 An insert costs tens of milliseconds however small it is, so throughput is the size of the group. After a pause
 a request is inserted at once; in a trickle small ones linger for company, for a stated time at most; under heavy
-load groups grow by themselves, and two are inserted side by side. A caller hears of success only after the engine
-has committed, and a request that is sent again is answered with the outcome of the first time: it is stored once.
+load groups grow by themselves, and two are inserted side by side. A group is of one signal, since each lands in a table
+of its own, and the signals take turns. A caller hears of success only after the engine has committed, and a request
+that is sent again is answered with the outcome of the first time: it is stored once.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import logging
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -20,15 +22,17 @@ from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.fair_queue import FairQueue
 from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, join
 from spanhouse_backend.ingest.recent import MAX_IDENTITIES, WINDOW_SECONDS, RecentRequests
+from spanhouse_backend.ingest.signals import Signal
+from spanhouse_backend.store.landing import Landing
 from spanhouse_backend.store.rejection import NOTHING, Contested, Rejection
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 
 _SECOND_NS = 1_000_000_000
-# Inserts side by side: what the store has threads for.
+# Inserts side by side, of all signals together: what the store has threads for.
 INSERTS_AT_ONCE = 2
-# A second insert begins only for this much: what little waits is better off joining the next group.
+# A second insert of the same signal begins only for this much: what little waits is better off joining the next group.
 SECOND_INSERT_BYTES = 4 * 1024 * 1024
 # What is inserted without lingering: some 1,000 spans, whose own cost is near that of an insert itself.
 UNHURRIED_BYTES = 256 * 1024
@@ -37,7 +41,7 @@ HELD_SECONDS = (0.05, 0.25)
 
 
 class Limits(NamedTuple):
-    """What may join, in bytes, and when spans may start, in seconds before and after now (0: any time).
+    """What may join, in bytes, and when records may be made, in seconds before and after now (0: any time).
 
     `max_insert_memory` is what the engine may take for one group, as framing estimates it; `linger_seconds` is how long
     after an insert a small group may wait for company.
@@ -53,8 +57,8 @@ class Limits(NamedTuple):
 class Inserter(Protocol):
     """What groups are handed to: the store, as far as ingest needs to know it."""
 
-    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
-        """Stores a group; what each request came to.
+    async def insert(self, landing: Landing, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
+        """Stores a group of requests that land in the same table; what each request came to.
 
         Raises MalformedData or Contested, having stored nothing, or another StoreError, leaving it open.
         """
@@ -72,29 +76,58 @@ class _Waiting(NamedTuple):
     outcome: asyncio.Future[Rejection]
 
 
+class _Sent(NamedTuple):
+    """What is remembered of a request while it is open: its signal's name and how many records are in it."""
+
+    signal: str
+    records: int
+
+
+class _Lane:
+    """What waits of one signal, and the tasks that insert it."""
+
+    def __init__(self, signal: Signal) -> None:
+        self.signal = signal
+        self.waiting: FairQueue[_Waiting] = FairQueue()
+        self.waiting_bytes = 0
+        self.runners: set[asyncio.Task[None]] = set()
+        self.last_insert = -math.inf  # when one ended, on the loop's clock
+        self.hurry = asyncio.Event()  # set when there is enough to insert, or no time for more
+
+    @property
+    def wants_a_runner(self) -> bool:
+        """One is always needed for what waits, and a second one for much of it."""
+        enough = len(self.runners) < INSERTS_AT_ONCE
+        return enough and (not self.runners or self.waiting_bytes >= SECOND_INSERT_BYTES)
+
+    @property
+    def runner_goes_on(self) -> bool:
+        """Whether there is more for a runner to do: of two, the second stays for much only."""
+        return bool(self.waiting) and (len(self.runners) == 1 or self.waiting_bytes >= SECOND_INSERT_BYTES)
+
+
 class GroupCommitter:
     """Collects framed requests and inserts them in groups, up to INSERTS_AT_ONCE side by side.
 
     Everything but the inserts themselves runs on one event loop, so there is no lock to deadlock on. Every request
-    accepted is either in `_waiting` or in a group being inserted, and the last runner ends only when nothing waits,
-    so each caller's future is always resolved and none is lost.
+    accepted is either in a lane or in a group being inserted, and a lane's last runner ends only when nothing waits in
+    it, so each caller's future is always resolved and none is lost. A runner holds one of the turns to insert while it
+    inserts, which ends, and waits for nothing else that needs one; turns are given in the order in which runners ask,
+    so a signal with little to store waits for one insert of each of the others' runners at most.
     """
 
     def __init__(self, store: Inserter, limits: Limits, watcher: Watcher | None = None) -> None:
         self._store = store
         self._limits = limits
         self._watcher = watcher or Watcher()
-        self._waiting: FairQueue[_Waiting] = FairQueue()
+        self._lanes: dict[Signal, _Lane] = {}
+        self._turns = asyncio.Semaphore(INSERTS_AT_ONCE)
         self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
         self._stored = RecentRequests()
-        # Spans, by request, of groups that are being inserted or were left half-way: recovering these stores them.
-        self._open: dict[bytes, int] = {}
+        # Of groups that are being inserted or were left half-way, by request: recovering these stores them.
+        self._open: dict[bytes, _Sent] = {}
         self._settling: asyncio.Task[None] | None = None
-        self._waiting_bytes = 0
-        self._runners: set[asyncio.Task[None]] = set()
         self._held: set[asyncio.Task[None]] = set()  # each has requests that another server is storing
-        self._last_insert = -math.inf  # when one ended, on the loop's clock
-        self._hurry = asyncio.Event()  # set when there is enough to insert, or no time for more
         self._draining = False
 
     async def recover(self) -> None:
@@ -156,8 +189,9 @@ class GroupCommitter:
     async def drain(self) -> None:
         """Waits until everything accepted so far has its outcome; nothing lingers any more."""
         self._draining = True
-        self._hurry.set()
-        while under_way := self._runners | self._held:
+        for lane in self._lanes.values():
+            lane.hurry.set()
+        while under_way := self._held.union(*(lane.runners for lane in self._lanes.values())):
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
     def _accept(self, request: Framed, claim: Claim) -> asyncio.Future[Rejection]:
@@ -166,52 +200,57 @@ class GroupCommitter:
         outcome: asyncio.Future[Rejection] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(_seen)
         self._under_way[request.identity] = outcome
-        self._watcher.received(request.spans)
+        self._watcher.received(request.signal.name, request.records)
         self._queue(_Waiting(request, claim, outcome))
         return outcome
 
     def _queue(self, waiting: _Waiting) -> None:
-        self._waiting.put(waiting.claim.sender, waiting.request.size, waiting)
-        self._waiting_bytes += waiting.request.size
-        if self._waiting_bytes >= UNHURRIED_BYTES:
-            self._hurry.set()
-        if len(self._runners) < INSERTS_AT_ONCE and (not self._runners or self._waiting_bytes >= SECOND_INSERT_BYTES):
-            self._runners.add(asyncio.create_task(self._run(), name="group commit"))
+        signal, size = waiting.request.signal, waiting.request.size
+        lane = self._lanes.get(signal)
+        if lane is None:
+            lane = self._lanes[signal] = _Lane(signal)
+        lane.waiting.put(waiting.claim.sender, size, waiting)
+        lane.waiting_bytes += size
+        if lane.waiting_bytes >= UNHURRIED_BYTES:
+            lane.hurry.set()
+        if lane.wants_a_runner:
+            lane.runners.add(asyncio.create_task(self._run(lane), name=f"group commit of {signal.name}"))
 
-    async def _run(self) -> None:
+    async def _run(self, lane: _Lane) -> None:
         try:
-            while self._waiting and (len(self._runners) == 1 or self._waiting_bytes >= SECOND_INSERT_BYTES):
-                await self._linger()
-                # What was waited for may have gone with the other runner's group.
-                if group := self._next_group():
-                    await self._insert(group)
-                    self._last_insert = asyncio.get_running_loop().time()
+            while lane.runner_goes_on:
+                await self._linger(lane)
+                async with self._turns:
+                    # What was waited for may have gone with the other runner's group.
+                    if group := self._next_group(lane):
+                        await self._insert(group)
+                        lane.last_insert = asyncio.get_running_loop().time()
         finally:
             # No await between finding nothing to do and here, so no request can slip in unserved.
-            self._runners.remove(cast("asyncio.Task[None]", asyncio.current_task()))
+            lane.runners.remove(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    async def _linger(self) -> None:
+    async def _linger(self, lane: _Lane) -> None:
         """Gives a small group time for company: an insert costs as much for one span as for a thousand."""
-        rest = self._last_insert + self._limits.linger_seconds - asyncio.get_running_loop().time()
-        if rest <= 0 or self._draining or self._waiting_bytes >= UNHURRIED_BYTES:
+        rest = lane.last_insert + self._limits.linger_seconds - asyncio.get_running_loop().time()
+        if rest <= 0 or self._draining or lane.waiting_bytes >= UNHURRIED_BYTES:
             return
-        self._hurry.clear()
+        lane.hurry.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), rest)
+            await asyncio.wait_for(lane.hurry.wait(), rest)
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self, lane: _Lane) -> list[_Waiting]:
         """What fits into one insert, in the order of whose turn it is; nothing only when nothing waits."""
         group: list[_Waiting] = []
         size = memory = 0
-        while self._waiting:
-            request = self._waiting.next.request
+        while lane.waiting:
+            request = lane.waiting.next.request
             memory += request.engine_bytes
             over = size + request.size > self._limits.max_group_bytes or memory > self._limits.max_insert_memory
             if group and over:
                 break
             size += request.size
-            group.append(self._waiting.take())
-        self._waiting_bytes -= size
+            group.append(lane.waiting.take())
+        lane.waiting_bytes -= size
         return group
 
     async def _insert(self, group: list[_Waiting]) -> None:
@@ -224,9 +263,9 @@ class GroupCommitter:
                 return
             requests = [waiting.request for waiting in group]
             identities = [request.identity for request in requests]
-            self._open |= {waiting.request.identity: waiting.request.spans for waiting in group}
+            self._open |= {one.identity: _Sent(one.signal.name, one.records) for one in requests}
             begun = time.perf_counter()
-            outcomes = await self._store.insert_traces(join(requests, self._window()), identities)
+            outcomes = await self._store.insert(requests[0].signal.landing, join(requests, self._window()), identities)
         except MalformedData as error:
             if len(group) == 1:
                 self._refuse(group, error)
@@ -274,12 +313,9 @@ class GroupCommitter:
         try:
             while (recovered := await self._store.recover()) is not None:
                 self._stored.add(recovered)
-                reported = {one: rejection for one, rejection in recovered.items() if one in self._open}
-                self._report_rejected(reported)
-                refused = sum(rejection.spans for rejection in reported.values())
-                self._watcher.recovered(len(recovered), sum(self._open[one] for one in reported) - refused)
+                self._report_recovered(recovered)
             # Nothing is left half-way; what was refused before it began is not stored, and need not be kept in mind.
-            self._open = {one: spans for one, spans in self._open.items() if one in self._under_way}
+            self._open = {one: sent for one, sent in self._open.items() if one in self._under_way}
         finally:
             self._settling = None
 
@@ -302,16 +338,27 @@ class GroupCommitter:
         return unknown
 
     def _report(self, group: list[_Waiting], outcomes: dict[bytes, Rejection], seconds: float) -> None:
-        self._report_rejected(outcomes)
-        spans = sum(waiting.request.spans for waiting in group) - sum(
-            rejection.spans for rejection in outcomes.values()
-        )
-        self._watcher.inserted(len(group), spans, sum(waiting.request.size for waiting in group), seconds)
-
-    def _report_rejected(self, outcomes: dict[bytes, Rejection]) -> None:
+        signal = group[0].request.signal.name
         for rejection in outcomes.values():
-            if rejection.spans:
-                self._watcher.rejected(rejection.spans, rejection.reason)
+            self._report_rejected(signal, rejection)
+        records = sum(waiting.request.records for waiting in group) - sum(
+            rejection.records for rejection in outcomes.values()
+        )
+        size = sum(waiting.request.size for waiting in group)
+        self._watcher.inserted(signal, len(group), records, size, seconds)
+
+    def _report_recovered(self, recovered: dict[bytes, Rejection]) -> None:
+        """Of what another process had begun nobody here knows how much it is: its tables do."""
+        stored: Counter[str] = Counter()
+        for identity, rejection in recovered.items():
+            if sent := self._open.get(identity):
+                self._report_rejected(sent.signal, rejection)
+                stored[sent.signal] += sent.records - rejection.records
+        self._watcher.recovered(len(recovered), stored)
+
+    def _report_rejected(self, signal: str, rejection: Rejection) -> None:
+        if rejection.records:
+            self._watcher.rejected(signal, rejection.records, rejection.reason)
 
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:
         for waiting in group:

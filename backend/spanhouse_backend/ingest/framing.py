@@ -1,9 +1,10 @@
 """From request bytes to insert bytes, walking top-level tags only.
 
 An ExportTraceServiceRequest is a list of ResourceSpans and nothing else, and so is the envelope ClickHouse reads,
-so requests are joined by joining their elements. What must be checked before joining is that each request is a
-whole number of fields: a length that runs past the end would swallow the neighbour's spans. Each element gets a
-receipt on its way (landing.proto), so that the engine can say which request a span that it refuses came with.
+so requests are joined by joining their elements; the requests of the other signals are lists of ResourceLogs and so on.
+What must be checked before joining is that each request is a whole number of fields: a length that runs past the end
+would swallow the neighbour's spans. Each element gets a receipt on its way (landing.proto), so that the engine can say
+which request a span that it refuses came with.
 """
 
 import hashlib
@@ -11,19 +12,22 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from spanhouse_backend.errors import MalformedData
+from spanhouse_backend.ingest.signals import TRACES, Signal
 from spanhouse_backend.ingest.weight import FIELD_BYTES, Weight
 from spanhouse_backend.ingest.wire import read_field, write_varint
 from spanhouse_backend.store.journal import IDENTITY_BYTES
 
 MAX_RESOURCES = 65_536
-"""ResourceSpans in one request. Real ones have a few; each costs a microsecond here, and millions fit into one."""
+"""ResourceSpans, or their like, in one request. Real ones have a few; each costs a microsecond here, and millions fit
+into one."""
 NO_LIMIT = 1 << 62
 """More than anything can cost."""
 # A memoryview and its place in a tuple.
 _ELEMENT_BYTES = 200
-# ExportTraceServiceRequest.resource_spans: field 1, length-delimited (opentelemetry-proto, trace_service.proto).
-_RESOURCE_SPANS_TAG = 0x0A
-# ResourceSpans.receipt of landing.proto: field 2047, length-delimited, and the fields of Receipt.
+# ExportTraceServiceRequest.resource_spans, ExportLogsServiceRequest.resource_logs: field 1, length-delimited
+# (opentelemetry-proto, trace_service.proto and its like).
+_RESOURCE_TAG = 0x0A
+# The receipt in each of them (landing.proto): field 2047, length-delimited, and the fields of Receipt.
 _RECEIPT_TAG = b"\xfa\x7f"
 _IDENTITY_TAG, _EARLIEST_TAG, _LATEST_TAG = b"\x0a", b"\x11", b"\x19"
 
@@ -32,15 +36,16 @@ class Framed(NamedTuple):
     """A request that may be joined with others; false when there is nothing in it."""
 
     identity: bytes
-    """A hash of the request's bytes: what is sent again has the same."""
+    """A hash of the request's bytes: what is sent again as the same signal has the same."""
     elements: tuple[memoryview, ...]
-    """Its ResourceSpans, encoded."""
+    """Its ResourceSpans, or their like, encoded."""
     size: int
     """Bytes of all elements."""
-    spans: int = 0
-    """How many there are in it."""
+    records: int = 0
+    """How many spans or log records there are in it."""
     engine_bytes: int = 0
     """What storing it will take, estimated from above."""
+    signal: Signal = TRACES
 
     def __bool__(self) -> bool:
         return bool(self.elements)
@@ -52,7 +57,7 @@ class Framed(NamedTuple):
 
 
 class Window(NamedTuple):
-    """When spans may start, in Unix nanoseconds; 0 is no bound."""
+    """When spans may start, and log records be made, in Unix nanoseconds; 0 is no bound."""
 
     earliest_ns: int = 0
     latest_ns: int = 0
@@ -61,29 +66,29 @@ class Window(NamedTuple):
 ANY_TIME = Window()
 
 
-def frame(request: bytes, max_engine_bytes: int = NO_LIMIT) -> Framed:
-    """The request's ResourceSpans, its identity, and what it will cost.
+def frame(request: bytes, max_engine_bytes: int = NO_LIMIT, signal: Signal = TRACES) -> Framed:
+    """The request's ResourceSpans, or what `signal` has in their place, its identity, and what it will cost.
 
     Fields that this version of OTLP does not name are left out, as the specification asks of a receiver. Raises
     MalformedData with the byte at which the request stops making sense, or when it has more than MAX_RESOURCES;
     TooLarge when it would cost more than `max_engine_bytes`.
     """
     view = memoryview(request)
-    weight = Weight(request, max_engine_bytes)
+    weight = Weight(request, signal.shape, max_engine_bytes)
     weight.add_inside()
     elements: list[memoryview] = []
     position, end, size = 0, len(request), 0
     while position < end:
         tag, value, position = read_field(request, position, end)
         weight.add(FIELD_BYTES)
-        if tag == _RESOURCE_SPANS_TAG:
+        if tag == _RESOURCE_TAG:
             elements.append(view[value:position])
             size += position - value
             if len(elements) > MAX_RESOURCES:
-                raise MalformedData(f"more than {MAX_RESOURCES} resource_spans: send several requests")
-            weight.add_resource_spans(value, position)
-    identity = hashlib.blake2b(request, digest_size=IDENTITY_BYTES).digest()
-    return Framed(identity, tuple(elements), size, weight.spans, weight.total_bytes)
+                raise MalformedData(f"more than {MAX_RESOURCES} resources: send several requests")
+            weight.add_resource(value, position)
+    identity = hashlib.blake2b(request, digest_size=IDENTITY_BYTES, person=signal.personal).digest()
+    return Framed(identity, tuple(elements), size, weight.records, weight.total_bytes, signal)
 
 
 def join(requests: Iterable[Framed], window: Window = ANY_TIME) -> bytes:

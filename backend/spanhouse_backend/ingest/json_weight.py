@@ -27,10 +27,10 @@ def reading_bytes(document: bytes) -> int:
     return values * VALUE_BYTES + len(document) * (_WIDE if wide else _NARROW)
 
 
-def check_reading(document: bytes, max_bytes: int) -> None:
-    """Raises TooLarge when converting `document` may take more than `max_bytes`."""
+def check_reading(document: bytes, max_bytes: int, records: str = "spans") -> None:
+    """Raises TooLarge when converting `document`, which holds `records`, may take more than `max_bytes`."""
     if reading_bytes(document) > max_bytes:
         raise TooLarge(
             f"reading this JSON would take more than {max_bytes} bytes of memory, which is the limit: "
-            "send its spans in several requests, or in protobuf"
+            f"send its {records} in several requests, or in protobuf"
         )

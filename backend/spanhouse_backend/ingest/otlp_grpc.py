@@ -3,7 +3,7 @@
 No deserializer is registered, so gRPC hands over what came off the wire (decompressed). The method is declared with a
 stream of requests, which on the wire is the same: so we are asked before a message is read, and not told afterwards.
 Until then no more of it is in memory than HTTP/2's window. The answer is an ExportTraceServiceResponse: empty, which
-encodes to no bytes at all, unless some spans were refused.
+encodes to no bytes at all, unless some spans were refused. The services of the other signals are the same.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from google.rpc import error_details_pb2, status_pb2
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreError, TooLarge
 from spanhouse_backend.ingest.admission import Claim
-from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake, trace_response
+from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake
+from spanhouse_backend.ingest.signals import SIGNALS, Signal
 
 message_bytes: ContextVar[int] = ContextVar("message_bytes", default=0)
 """How large the message of the call under way is, for whoever watches the door: the call itself does not say."""
 
-TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 MESSAGE_SECONDS = 60.0
 """A sender has this long to come to its message's end."""
 # How many messages are read at once while they come quickly, and what quickly means. gRPC does not say how large a
@@ -29,17 +29,20 @@ _READERS = 64
 _QUICK_SECONDS = 0.5
 
 
-def trace_service(intake: Intake) -> grpc.GenericRpcHandler:
-    """The TraceService, passing each request to `intake` and answering when that returns.
+def otlp_services(intake: Intake) -> list[grpc.GenericRpcHandler]:
+    """The service of every signal, passing each request to `intake` and answering when that returns.
 
     Statuses are those of the OTLP specification ("OTLP/gRPC Response"): INVALID_ARGUMENT is not to be retried,
     UNAVAILABLE is, and RESOURCE_EXHAUSTED is when it carries a RetryInfo. It carries none when the request itself is
     too large, so clients drop rather than resend it.
     """
     reader = _Reader(intake.max_request_bytes)
+    return [_service(signal, intake, reader) for signal in SIGNALS]
 
+
+def _service(signal: Signal, intake: Intake, reader: "_Reader") -> grpc.GenericRpcHandler:
     async def export(_requests: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        answer = await _answer(intake, reader, context)
+        answer = await _answer(signal, intake, reader, context)
         if isinstance(answer, _Refusal):
             # From here, and not where it was found out: gRPC ties the error that ends a call, the frames it came
             # through and the call into a knot, and whatever those frames know stays in memory until Python's collector
@@ -48,7 +51,7 @@ def trace_service(intake: Intake) -> grpc.GenericRpcHandler:
         return answer
 
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(export)
-    return grpc.method_handlers_generic_handler(TRACE_SERVICE, {"Export": method})
+    return grpc.method_handlers_generic_handler(signal.service, {"Export": method})
 
 
 class _Refusal(NamedTuple):
@@ -69,11 +72,11 @@ class _Refusal(NamedTuple):
 
 
 async def _answer(
-    intake: Intake, reader: "_Reader", context: grpc.aio.ServicerContext[bytes, bytes]
+    signal: Signal, intake: Intake, reader: "_Reader", context: grpc.aio.ServicerContext[bytes, bytes]
 ) -> bytes | _Refusal:
     try:
         with intake.admission.claim(context.peer()) as claim:
-            rejection = await intake.take(await reader.read(context, claim), claim)
+            rejection = await intake.take(signal, await reader.read(context, claim), claim)
     except MalformedData as error:
         return _Refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except TooLarge as error:
@@ -85,7 +88,7 @@ async def _answer(
         return _Refusal.for_now(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), error.retry_seconds)
     except StoreError as error:
         return _Refusal.for_now(grpc.StatusCode.UNAVAILABLE, str(error), UNAVAILABLE_RETRY_SECONDS)
-    return trace_response(rejection).SerializeToString()
+    return signal.response(rejection).SerializeToString()
 
 
 class _Reader:

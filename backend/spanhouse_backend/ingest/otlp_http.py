@@ -1,4 +1,4 @@
-"""The OTLP/HTTP door: POST /v1/traces, in protobuf or JSON, to the same commit that OTLP/gRPC ends in.
+"""The OTLP/HTTP door: POST /v1/traces and its like, in protobuf or JSON, to the same commit that OTLP/gRPC ends in.
 
 JSON becomes protobuf bytes first, so a request is stored the same whichever way it came. Every answer that is not a
 success is a google.rpc.Status in the request's encoding; what may be sent again says when.
@@ -18,17 +18,17 @@ from starlette.types import Receive, Scope, Send
 
 from spanhouse_backend.errors import MalformedData, Overloaded, StoreError, TooLarge
 from spanhouse_backend.ingest.admission import Claim
-from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake, trace_response
+from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.http_body import read_body
 from spanhouse_backend.ingest.json_weight import MEMORY_FACTOR, check_reading
-from spanhouse_backend.ingest.otlp_json import BadField, traces_to_protobuf
+from spanhouse_backend.ingest.otlp_json import BadField
 from spanhouse_backend.ingest.otlp_status import BAD_DATA, Encoding, Refused
+from spanhouse_backend.ingest.signals import SIGNALS, Signal
 
 logger = logging.getLogger(__name__)
 
-TRACES = "/v1/traces"
-OTHER_SIGNALS = ("/v1/logs", "/v1/metrics", "/v1development/profiles")
+OTHER_SIGNALS = ("/v1/metrics", "/v1development/profiles")
 # Converting this much JSON takes a few milliseconds; more is done on a thread, so that the event loop goes on.
 _INLINE_JSON_BYTES = 1 << 16
 
@@ -40,20 +40,22 @@ def otlp_routes(intake: Intake, cors_origins: Sequence[str]) -> list[BaseRoute]:
 
     Pages of `cors_origins` (see allow_browsers) may send from a browser.
     """
-    traces = _Traces(intake)
-    exports: dict[str, Export] = {TRACES: traces.export, **dict.fromkeys(OTHER_SIGNALS, _not_taken_in)}
+    exports: dict[str, Export] = {signal.path: _Signal(signal, intake).export for signal in SIGNALS}
+    exports |= dict.fromkeys(OTHER_SIGNALS, _not_taken_in)
     return [Route(path, allow_browsers(_Door(export), cors_origins)) for path, export in exports.items()]
 
 
-class _Traces:
-    def __init__(self, intake: Intake) -> None:
+class _Signal:
+    def __init__(self, signal: Signal, intake: Intake) -> None:
+        self._signal = signal
         self._intake = intake
 
     async def export(self, request: Request, encoding: Encoding) -> Response:
         sender = "{}:{}".format(*request.client) if request.client else ""
         with self._intake.admission.claim(sender) as claim:
-            rejection = await self._intake.take(await self._protobuf(request, encoding, claim), claim)
-        return encoding.response(trace_response(rejection))
+            body = await self._protobuf(request, encoding, claim)
+            rejection = await self._intake.take(self._signal, body, claim)
+        return encoding.response(self._signal.response(rejection))
 
     async def _protobuf(self, request: Request, encoding: Encoding, claim: Claim) -> bytes:
         intake = self._intake
@@ -61,25 +63,26 @@ class _Traces:
             return await read_body(request, claim, intake.max_request_bytes)
         body = await read_body(request, claim, min(intake.max_json_bytes, intake.max_request_bytes))
         if len(body) <= _INLINE_JSON_BYTES:
-            return traces_to_protobuf(body)
+            return self._signal.from_json(body)
         # JSON takes many times its size while it is converted: one large request at a time.
-        convert = functools.partial(_convert_large, body, MEMORY_FACTOR * intake.max_json_bytes)
+        convert = functools.partial(_convert_large, self._signal, body, MEMORY_FACTOR * intake.max_json_bytes)
         return await intake.heavy_work.run(claim, len(body), convert)
 
 
-def _convert_large(body: bytes, max_memory: int) -> bytes:
-    check_reading(body, max_memory)
+def _convert_large(signal: Signal, body: bytes, max_memory: int) -> bytes:
+    check_reading(body, max_memory, signal.records)
     # A parsed document is millions of objects and no cycle: looking for one, again and again while it grows, would take
     # as long as the conversion and stop every thread. One conversion at a time, so nobody else turns it on meanwhile.
     gc.disable()
     try:
-        return traces_to_protobuf(body)
+        return signal.from_json(body)
     finally:
         gc.enable()
 
 
 async def _not_taken_in(request: Request, _encoding: Encoding) -> Response:
-    raise Refused(404, f"{request.url.path} is not taken in here; {TRACES} is")
+    taken_in = " and ".join(signal.path for signal in SIGNALS)
+    raise Refused(404, f"{request.url.path} is not taken in here; {taken_in} are")
 
 
 class _Door:

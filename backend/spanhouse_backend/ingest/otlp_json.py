@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanhouse_backend.errors import MalformedData
@@ -152,3 +153,4 @@ def _packed(write: Writer) -> Writer:
 
 
 traces_to_protobuf: Callable[[bytes], bytes] = Converter(ExportTraceServiceRequest.DESCRIPTOR)
+logs_to_protobuf: Callable[[bytes], bytes] = Converter(ExportLogsServiceRequest.DESCRIPTOR)

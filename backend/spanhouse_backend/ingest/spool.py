@@ -1,8 +1,9 @@
 """Requests that clients left on disk because no server answered, taken in as if they had just arrived.
 
 A file `*.otlp` in the spool directory is the bytes of one ExportTraceServiceRequest, renamed into place when whole
-(docs/spool.md). Whoever delivers it holds an flock on it until it is deleted, so that clients that replay their own
-spool and servers that read it never deliver the same file twice.
+(docs/spool.md); requests of the other signals are in folders below it. Whoever delivers a file holds an flock on it
+until it is deleted, so that clients that replay their own spool and servers that read it never deliver the same file
+twice.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import NamedTuple, Self
 
 from spanhouse_backend.errors import MalformedData, SpanhouseError, TooLarge
 from spanhouse_backend.ingest.answer import Intake
+from spanhouse_backend.ingest.signals import TRACES, Signal
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -81,10 +83,14 @@ class _Taken(NamedTuple):
 
 
 class SpoolReader:
-    """Takes spool files in, oldest first (their names begin with the time they were written)."""
+    """Takes the spool files of one signal in, oldest first (their names begin with the time they were written)."""
 
-    def __init__(self, directory: Path, intake: Intake, watcher: Watcher | None = None) -> None:
-        self._directory = directory
+    def __init__(
+        self, directory: Path, intake: Intake, watcher: Watcher | None = None, signal: Signal = TRACES
+    ) -> None:
+        """`directory` is the whole spool's."""
+        self._directory = directory if signal is TRACES else directory / signal.name
+        self._signal = signal
         self._intake = intake
         self._watcher = watcher or Watcher()
 
@@ -139,7 +145,7 @@ class SpoolReader:
         try:
             with self._intake.admission.claim(_SENDER) as claim:
                 claim.hold(len(request))
-                await self._intake.take(request, claim)
+                await self._intake.take(self._signal, request, claim)
         except (MalformedData, TooLarge) as error:
             self._set_aside(taken, error)
             return False

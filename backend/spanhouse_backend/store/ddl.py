@@ -37,8 +37,9 @@ def ddl_statements(retention: Retention, cluster: Cluster | None = None) -> list
     for statement in statements():
         if statement.stateless:
             script += [statement.sql, _bare(mark_statement(statement))]
+    made = {statement.name: statement.sql for statement in statements()}
     for table in KEPT_TABLES:
-        if kept[table.kind] != FOREVER:  # which is what a new table does
+        if kept[table.kind] != FOREVER or "\nTTL " in made[table.name]:  # else a new table does that anyway
             script.append(_bare(written_out(*alteration(table, kept[table.kind]))))
     if cluster:
         script = [rendered for sql in script for rendered in cluster.statements(sql)]

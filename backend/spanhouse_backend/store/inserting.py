@@ -26,7 +26,7 @@ _SETTINGS: dict[str, str | int] = {
     "output_format_json_escape_forward_slashes": 0,
     # The views hand over rows that are added up already; doing it again took a quarter of a large insert.
     "optimize_on_insert": 0,
-    # A request may hold spans of any number of days; the default stops at 100.
+    # A request may hold records of any number of days; the default stops at 100.
     "max_partitions_per_insert_block": 0,
     # The answer says that the rows are there; engines of today would answer before, unless told.
     "async_insert": 0,
@@ -121,7 +121,7 @@ class Inserting:
             outcomes = self._remember(client, group.identities)
             self._make_durable()
         except ClickHouseError as error:
-            failure = translate(error, "storing spans")
+            failure = translate(error, "storing a request")
             if isinstance(failure, MalformedData):
                 self._forget(group)
             else:
@@ -137,11 +137,11 @@ class Inserting:
         """Finds out what was refused, and notes it, so that whoever sends a request again hears the same."""
         outcomes = dict.fromkeys(identities, NOTHING)
         asked = {"identities": [identity.hex() for identity in identities]}
-        for identity, spans, reason in client.query(self._rejected_sql, parameters=asked).result_rows:
-            outcomes[bytes.fromhex(identity)] = Rejection(spans, reason)
+        for identity, records, reason in client.query(self._rejected_sql, parameters=asked).result_rows:
+            outcomes[bytes.fromhex(identity)] = Rejection(records, reason)
         noted = {
             "identities": [identity.hex() for identity in outcomes],
-            "spans": [rejection.spans for rejection in outcomes.values()],
+            "records": [rejection.records for rejection in outcomes.values()],
             "reasons": [rejection.reason for rejection in outcomes.values()],
         }
         client.command(self._remember_sql, parameters=noted)
@@ -162,9 +162,9 @@ class Inserting:
 
     def _refused(self, error: OSError | ClickHouseError, size: int) -> StoreUnavailable:
         if isinstance(error, OSError):
-            message = f"storing spans: {error.strerror or error}"
+            message = f"storing a request: {error.strerror or error}"
         else:
-            message = str(translate(error, "storing spans"))
+            message = str(translate(error, "storing a request"))
         self._failed(error, message, size)
         return StoreUnavailable(message)
 

@@ -11,5 +11,6 @@ class Landing(NamedTuple):
 
 
 TRACES = Landing("otlp_traces_landing", "ResourceSpans")
-LANDINGS = {landing.table: landing for landing in (TRACES,)}
+LOGS = Landing("otlp_logs_landing", "ResourceLogs")
+LANDINGS = {landing.table: landing for landing in (TRACES, LOGS)}
 """By table."""

@@ -39,4 +39,5 @@ _LONGER_MEMORY = tuple(
 MIGRATIONS = (
     Migration(2, "unmarked_views", (query_text("migrations/0002_unmarked_views.sql"),)),
     Migration(3, "shared_database", (query_text("migrations/0003_known_requests.sql"), *_LONGER_MEMORY)),
+    Migration(4, "signals", (query_text("migrations/0004_rejected_of_all_signals.sql"),)),
 )

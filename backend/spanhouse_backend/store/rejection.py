@@ -1,4 +1,7 @@
-"""What the store says of a request: how many of its spans it refused, or that another server is at it."""
+"""What the store says of a request: how many of its records it refused, or that another server is at it.
+
+Records are what requests hold many of: spans, log records.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,9 +10,9 @@ from spanhouse_backend.errors import StoreError
 
 
 class Rejection(NamedTuple):
-    """Spans of one request that were refused; the request's other spans are stored."""
+    """Records of one request that were refused; the request's other records are stored."""
 
-    spans: int = 0
+    records: int = 0
     reason: str = ""
     """What was wrong with most of them: 'invalid trace_id'."""
 

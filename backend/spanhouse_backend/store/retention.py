@@ -28,6 +28,7 @@ KEPT_TABLES = (
     KeptTable("span_stats_1m", "minute", "Time"),
     KeptTable("span_durations_1h", "hour", "Time"),
     KeptTable("span_stats_1h", "hour", "Time"),
+    KeptTable("otel_logs", "logs", "TimestampTime"),
     KeptTable("spanhouse_rejected", "rejected", "Time"),
 )
 # Enough to note the new TTL: the engine looks through the parts there are on threads of its own, inserts go on, and a

@@ -61,6 +61,12 @@ _SCHEMA = (
     ("the otlp_spans table", "080_otlp_spans.sql"),
     ("the otel_traces view", "081_otel_traces_mv.sql"),
     ("the spanhouse_rejected view", "082_spanhouse_rejected_mv.sql"),
+    ("the otel_logs table", "110_otel_logs.sql"),
+    ("the otlp_logs table", "180_otlp_logs.sql"),
+    ("the otel_logs view", "181_otel_logs_mv.sql"),
+    ("the rejected_logs view", "182_rejected_logs_mv.sql"),
+    ("the otlp_logs_landing table", "190_otlp_logs_landing.sql"),
+    ("the otlp_logs view", "191_otlp_logs_mv.sql"),
     ("the otlp_traces_landing table", "090_otlp_traces_landing.sql"),
     ("the otlp_spans view", "091_otlp_spans_mv.sql"),
 )

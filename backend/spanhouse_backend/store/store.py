@@ -153,7 +153,7 @@ class Store:
     async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         """Requests stored in the last `window_seconds`, newest first, by identity. Raises StoreUnavailable."""
         rows = await self.fetch(self._recent_sql, {"window_seconds": window_seconds, "limit": limit})
-        return [(bytes.fromhex(identity), Rejection(spans, reason)) for identity, spans, reason in rows.rows]
+        return [(bytes.fromhex(identity), Rejection(records, reason)) for identity, records, reason in rows.rows]
 
     async def fetch(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
         """Runs one SELECT whose `{name:Type}` placeholders are bound by the engine. Raises StoreUnavailable."""

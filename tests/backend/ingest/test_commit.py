@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 
 import pytest
 from otlp_requests import request
@@ -10,6 +11,7 @@ from spanhouse_backend.errors import MalformedData, Overloaded, StoreUnavailable
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.commit import HELD_SECONDS, SECOND_INSERT_BYTES, UNHURRIED_BYTES, GroupCommitter, Limits
 from spanhouse_backend.ingest.framing import Framed, frame, join
+from spanhouse_backend.ingest.signals import LOGS, TRACES
 from spanhouse_backend.store.rejection import NOTHING, Contested, Rejection
 from spanhouse_backend.watcher import Watcher
 
@@ -19,6 +21,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.landings: list[tuple[str, str]] = []
         self.release = asyncio.Event()
         self.refuse: Exception | None = None
 
@@ -35,8 +38,9 @@ class Recorder:
     async def recent(self, window_seconds: int, limit: int) -> list[tuple[bytes, Rejection]]:
         return self.remembered
 
-    async def insert_traces(self, body: bytes, identities) -> dict[bytes, Rejection]:
+    async def insert(self, landing, body: bytes, identities) -> dict[bytes, Rejection]:
         self.bodies.append(body)
+        self.landings.append(landing)
         await self.release.wait()
         if self.refuse is not None:
             raise self.refuse
@@ -70,10 +74,10 @@ class Commits:
         self.admission = admission
         self.drain, self.recover = real.drain, real.recover
 
-    async def commit(self, text, sender="sender", engine_bytes=0):
+    async def commit(self, text, sender="sender", engine_bytes=0, signal=TRACES):
         with self.admission.claim(sender) as claim:
             claim.hold(len(text))
-            return await self.real.commit(framed(text)._replace(engine_bytes=engine_bytes), claim)
+            return await self.real.commit(framed(text)._replace(engine_bytes=engine_bytes, signal=signal), claim)
 
 
 async def started(store, count):
@@ -121,6 +125,54 @@ def test_a_second_insert_runs_beside_the_first_when_there_is_enough_for_it():
         await asyncio.gather(*senders)
         await commits.drain()
         assert store.bodies[2:] == [joined(*large[1:])]
+
+    asyncio.run(scenario())
+
+
+def test_signals_are_inserted_side_by_side_each_in_groups_of_its_own():
+    """What waits of one is no company for the other; a third insert never runs, whatever signal it is of."""
+
+    async def scenario():
+        store = Recorder()
+        commits = committer(store)
+        senders = [asyncio.create_task(commits.commit(b"t1"))]
+        await started(store, 1)
+        senders.append(asyncio.create_task(commits.commit(b"l1", signal=LOGS)))
+        await started(store, 2)
+        for text, signal in ((b"t2", TRACES), (b"l2", LOGS), (b"t3", TRACES), (b"l3", LOGS)):
+            senders.append(asyncio.create_task(commits.commit(text, signal=signal)))
+        await asyncio.sleep(0.05)
+        assert len(store.bodies) == 2
+        store.release.set()
+        await asyncio.gather(*senders)
+        assert sorted(zip(store.landings, store.bodies, strict=True)) == [
+            (LOGS.landing, joined(b"l1")),
+            (LOGS.landing, joined(b"l2", b"l3")),
+            (TRACES.landing, joined(b"t1")),
+            (TRACES.landing, joined(b"t2", b"t3")),
+        ]
+        await commits.drain()
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_of_one_signal_lets_the_others_have_their_turn():
+    """Two large inserts of it run and many wait; the next insert is that of the other signal, not of the flood."""
+
+    async def scenario():
+        store = Recorder()
+        size = SECOND_INSERT_BYTES
+        commits = committer(store, group=size, waiting=20 * size)
+        flood = [asyncio.create_task(commits.commit(bytes([letter]) * size)) for letter in b"abcdefgh"]
+        await started(store, 2)
+        little = asyncio.create_task(commits.commit(b"little", signal=LOGS))
+        await asyncio.sleep(0.05)
+        assert store.landings == [TRACES.landing] * 2
+        store.release.set()
+        await asyncio.gather(little, *flood)
+        assert store.landings[2] == LOGS.landing
+        assert store.landings.count(TRACES.landing) == 8
+        await commits.drain()
 
     asyncio.run(scenario())
 
@@ -481,22 +533,22 @@ class Listening(Watcher):
     """Notes what it is told of spans."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, int]] = []
+        self.heard: list[tuple[str, object]] = []
 
-    def received(self, spans: int) -> None:
-        self.heard.append(("received", spans))
+    def received(self, signal: str, records: int) -> None:
+        self.heard.append(("received", records))
 
-    def inserted(self, requests: int, spans: int, size_bytes: int, seconds: float) -> None:
-        self.heard.append(("inserted", spans))
+    def inserted(self, signal: str, requests: int, records: int, size_bytes: int, seconds: float) -> None:
+        self.heard.append(("inserted", records))
 
-    def rejected(self, spans: int, reason: str) -> None:
-        self.heard.append((reason, spans))
+    def rejected(self, signal: str, records: int, reason: str) -> None:
+        self.heard.append((reason, records))
 
     def repeated(self) -> None:
         self.heard.append(("repeated", 1))
 
-    def recovered(self, requests: int, spans: int) -> None:
-        self.heard.append(("recovered", spans))
+    def recovered(self, requests: int, records: Mapping[str, int]) -> None:
+        self.heard.append(("recovered", dict(records)))
 
 
 def test_spans_of_a_half_failed_insert_are_reported_stored_when_it_is_finished():
@@ -515,7 +567,12 @@ def test_spans_of_a_half_failed_insert_are_reported_stored_when_it_is_finished()
         store.refuse = None
         await committer.settle()
         await committer.commit(half, claim)
-        assert watcher.heard == [("received", 5), ("invalid trace_id", 2), ("recovered", 3), ("repeated", 1)]
+        assert watcher.heard == [
+            ("received", 5),
+            ("invalid trace_id", 2),
+            ("recovered", {"traces": 3}),
+            ("repeated", 1),
+        ]
 
     asyncio.run(scenario())
 
@@ -548,12 +605,12 @@ class Neighbour(Recorder):
         self.held: set[bytes] = set()
         self.noted: dict[bytes, Rejection] = {}
 
-    async def insert_traces(self, body: bytes, identities) -> dict[bytes, Rejection]:
+    async def insert(self, landing, body: bytes, identities) -> dict[bytes, Rejection]:
         mine = set(identities)
         if mine & (self.held | self.noted.keys()):
             stored = {one: rejection for one, rejection in self.noted.items() if one in mine}
             raise Contested(stored, frozenset(mine & self.held))
-        return await super().insert_traces(body, identities)
+        return await super().insert(landing, body, identities)
 
 
 def test_what_another_server_has_stored_is_answered_and_the_rest_of_the_group_is_inserted():

@@ -12,11 +12,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from otlp_agreement import check_json
+from otlp_agreement import REQUESTS, check_json
 from otlp_documents import json_names, messages, otlp_json
 
 from spanhouse_backend.errors import MalformedData
-from spanhouse_backend.ingest.otlp_json import BadField, Converter, traces_to_protobuf
+from spanhouse_backend.ingest.otlp_json import BadField, Converter, logs_to_protobuf, traces_to_protobuf
 
 NAMES = [*sorted(json_names(ExportTraceServiceRequest.DESCRIPTOR)), "unknown", "trace_id", ""]
 
@@ -79,10 +79,11 @@ def test_any_json_check_json(document):
     check_json(json.dumps(document).encode())
 
 
-@given(messages(ExportTraceServiceRequest), st.data())
+@pytest.mark.parametrize("kind", REQUESTS.values(), ids=lambda kind: kind.__name__)
+@given(data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_a_good_document_with_something_else_in_one_place_check_json(message, data):
-    document = {"resourceSpans": [], **otlp_json(message)}
+def test_a_good_document_with_something_else_in_one_place_check_json(kind, data):
+    document = {"resourceSpans": [], **otlp_json(data.draw(messages(kind)))}
     place: Any = document
     while True:
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else list(range(len(place)))))
@@ -110,6 +111,15 @@ def test_ids_are_hexadecimal_in_either_case_in_spans_and_links():
     assert span.span_id == bytes.fromhex("b7ad6b7169203331")
     assert span.parent_span_id == b""
     assert (span.links[0].trace_id, span.links[0].span_id) == (b"\xff" * 16, b"\xff" * 8)
+
+
+def test_ids_are_hexadecimal_in_log_records():
+    record = {"traceId": "0AF7651916CD43DD8448EB211C80319c", "spanId": "B7ad6b7169203331", "eventName": "e"}
+    document = {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+    message = ExportLogsServiceRequest.FromString(logs_to_protobuf(json.dumps(document).encode()))
+    (converted_record,) = message.resource_logs[0].scope_logs[0].log_records
+    assert converted_record.trace_id == bytes.fromhex("0af7651916cd43dd8448eb211c80319c")
+    assert converted_record.span_id == bytes.fromhex("b7ad6b7169203331")
 
 
 @pytest.mark.parametrize("text", ["AP/+", "AP_-", "AP8=", "AP8", ""])

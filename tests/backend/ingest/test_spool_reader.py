@@ -5,12 +5,13 @@ import fcntl
 import os
 
 import pytest
-from otlp_requests import SECOND, request
+from otlp_requests import SECOND, log_request, request
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable
 from spanhouse_backend.ingest.admission import Admission, Claim
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.framing import NO_LIMIT, Framed, frame
+from spanhouse_backend.ingest.signals import LOGS, TRACES, Signal
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 
@@ -22,6 +23,7 @@ class Commits:
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
+        self.signals: list[Signal] = []
         self.refuse: Exception | None = None
 
     async def __call__(self, request: Framed, _claim: Claim) -> Rejection:
@@ -32,6 +34,7 @@ class Commits:
         if self.refuse is not None:
             raise self.refuse
         self.taken.append(framed)
+        self.signals.append(request.signal)
         return NOTHING
 
 
@@ -50,12 +53,12 @@ def stored(number):
     return b"".join(frame(good(number)).elements)
 
 
-def reader(directory, commits):
-    return SpoolReader(directory, Intake(commits, Admission(1 << 20), LIMIT, NO_LIMIT, LIMIT))
+def reader(directory, commits, signal=TRACES):
+    return SpoolReader(directory, Intake(commits, Admission(1 << 20), LIMIT, NO_LIMIT, LIMIT), signal=signal)
 
 
-def take_in(directory, commits):
-    return asyncio.run(reader(directory, commits).take_in())
+def take_in(directory, commits, signal=TRACES):
+    return asyncio.run(reader(directory, commits, signal).take_in())
 
 
 def test_every_file_is_stored_oldest_first_and_deleted(tmp_path):
@@ -80,6 +83,22 @@ def test_requests_of_other_signals_are_left_alone(tmp_path):
     assert take_in(tmp_path, commits) == 1
     assert commits.taken == [stored(2)]
     assert logs.read_bytes() == good(1)
+
+
+def test_each_signal_is_taken_from_its_folder_for_what_it_is(tmp_path):
+    """What is broken in a folder is set aside in that folder."""
+    (tmp_path / "logs").mkdir()
+    write(tmp_path, 1, good(1))
+    body = log_request("logs", ["hello"]).SerializeToString()
+    write(tmp_path / "logs", 2, body)
+    broken = write(tmp_path / "logs", 3, body[:-3])
+    commits = Commits()
+    assert take_in(tmp_path, commits, LOGS) == 1
+    assert commits.taken == [b"".join(frame(body, signal=LOGS).elements)]
+    assert commits.signals == [LOGS]
+    assert [path.name for path in (tmp_path / "logs" / "corrupt").iterdir()] == [broken.name]
+    assert take_in(tmp_path, commits) == 1
+    assert commits.signals == [LOGS, TRACES]
 
 
 def test_files_that_are_not_whole_requests_are_set_aside(tmp_path):

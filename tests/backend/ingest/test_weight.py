@@ -8,24 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from otlp_requests import request
-from wire_bombs import BOMBS, field
+from otlp_requests import log_request, request
+from wire_bombs import BOMBS, LOG_BOMBS, field
 
 from spanhouse_backend.errors import TooLarge
 from spanhouse_backend.ingest.framing import frame
+from spanhouse_backend.ingest.signals import LOGS, TRACES
 
 MIB = 1 << 20
 LIMIT = 512 * MIB
 
 
-@pytest.mark.parametrize("kind", BOMBS)
-def test_a_bomb_is_refused_for_what_it_would_become(kind):
+@pytest.mark.parametrize(
+    ("signal", "kind"), [*((TRACES, kind) for kind in BOMBS), *((LOGS, kind) for kind in LOG_BOMBS)]
+)
+def test_a_bomb_is_refused_for_what_it_would_become(signal, kind):
     """Eight megabytes on the wire, and none of it takes longer to see through than a second."""
-    bomb = BOMBS[kind](8 * MIB)
+    bomb = (BOMBS | LOG_BOMBS)[kind](8 * MIB)
     assert len(bomb) <= 8 * MIB + 1024
     begun = time.thread_time()
-    with pytest.raises(TooLarge, match="send its spans in several requests"):
-        frame(bomb, LIMIT)
+    with pytest.raises(TooLarge, match=f"send its {signal.records} in several requests"):
+        frame(bomb, LIMIT, signal)
     assert time.thread_time() - begun < 5
 
 
@@ -52,6 +55,10 @@ def test_ordinary_requests_weigh_a_small_multiple_of_their_size():
     batch = request("shop", [1000] * 8192, attributes=attributes).SerializeToString()
     framed = frame(batch, LIMIT)
     assert 1400 * 8192 < framed.engine_bytes < 50 * len(batch)
+    logs = log_request("shop", ["user 42 logged in"] * 8192, attributes=attributes).SerializeToString()
+    framed = frame(logs, LIMIT, LOGS)
+    assert framed.records == 8192
+    assert 1400 * 8192 < framed.engine_bytes < 50 * len(logs)
 
 
 def test_large_requests_that_only_look_heavy_are_looked_into():
@@ -90,4 +97,4 @@ def test_the_count_of_spans_is_that_of_the_official_classes(resources):
             scope_spans = resource_spans.scope_spans.add()
             for index in range(spans):
                 scope_spans.spans.add(name=f"span-{index}")
-    assert frame(message.SerializeToString()).spans == sum(sum(scopes) for scopes in resources)
+    assert frame(message.SerializeToString()).records == sum(sum(scopes) for scopes in resources)

@@ -18,7 +18,9 @@ from spanhouse_backend.store.schema import query_text, statements
 
 CLUSTER = Cluster("production", "otel")
 SHARDED = {"otel_traces", "otel_traces_trace_id_ts", "span_durations_1m", "span_durations_1h"}
-SHARDED |= {"span_stats_1m", "span_stats_1h"}
+SHARDED |= {"span_stats_1m", "span_stats_1h", "otel_logs"}
+# What records go to their shards by, other than the trace.
+KEYS = {"otel_logs": "cityHash64(if(TraceId = '', Body, TraceId))"}
 
 
 def rendered() -> dict[str, str]:
@@ -71,7 +73,7 @@ def test_stock_names_are_distributed_over_replicated_tables_and_traces_stay_toge
         )
         assert "non_replicated" not in local
         assert "replicated_deduplication_window = 10000" in local
-        key = ", cityHash64(TraceId)" if name.startswith("otel_") else ""
+        key = f", {KEYS.get(name, 'cityHash64(TraceId)')}" if name.startswith("otel_") else ""
         assert distributed.endswith(
             f"CREATE TABLE IF NOT EXISTS {name} ON CLUSTER 'production' AS {name}_local\n"
             f"ENGINE = Distributed('production', 'otel', '{name}_local'{key})\n"
@@ -96,6 +98,8 @@ def test_what_we_note_for_ourselves_has_a_replica_on_every_machine():
         ("otlp_spans_mv", "otlp_spans", "otlp_traces_landing"),
         ("otel_traces_mv", "otel_traces", "otlp_spans"),
         ("spanhouse_rejected_mv", "spanhouse_rejected", "otlp_spans"),
+        ("otlp_logs_mv", "otlp_logs", "otlp_logs_landing"),
+        ("otel_logs_mv", "otel_logs", "otlp_logs"),
         ("otel_traces_trace_id_ts_mv", "otel_traces_trace_id_ts_local", "otel_traces_local"),
         ("span_durations_1m_mv", "span_durations_1m_local", "otel_traces_local"),
         ("span_durations_1h_mv", "span_durations_1h_local", "span_durations_1m_local"),

@@ -81,7 +81,7 @@ async def main():
 asyncio.run(main())
 """
     said = run(NOTED + code, tmp_path / "data", "on")
-    assert said["error"] == "storing spans: No space left on device"
+    assert said["error"] == "storing a request: No space left on device"
     assert (said["journal"], said["recovered"], said["left"]) == (2, True, 0)
     sql = "SELECT ServiceName, count() FROM otel_traces GROUP BY ServiceName ORDER BY ServiceName"
     assert read_back(tmp_path / "data", sql) == [[["first", SPANS], ["second", SPANS]]]

@@ -8,7 +8,7 @@ import time
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import request
-from store_processes import make_version_1, run, start
+from store_processes import make_version, run, start
 
 ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "3"))
 SPANS = 20
@@ -36,12 +36,17 @@ def without_retention(tables: list[list[object]]) -> dict[str, str]:
     return {name: " SETTINGS ".join([parts[0].split(" TTL ")[0], *parts[1:]]) for name, parts in lines.items()}
 
 
+def time_to_live(tables: list[list[object]], name: str) -> str:
+    """How long a table keeps its rows, as its definition says it; '' for ever."""
+    return str(dict(tables)[name]).partition(" TTL ")[2].partition(" SETTINGS ")[0]
+
+
 def test_an_empty_directory_gets_the_newest_schema_once_and_notes_it(tmp_path):
     """Opening it again changes nothing: the tables and views are the very same objects."""
     uuids = "SELECT name, uuid FROM system.tables WHERE database = currentDatabase() ORDER BY name"
     run(OPEN, tmp_path / "data")
     made = read_back(tmp_path / "data", uuids, "SELECT Version, Name, Finished FROM spanhouse_migrations ORDER BY Time")
-    assert made[1] == [[3, "created", False], [3, "created", True]]
+    assert made[1] == [[4, "created", False], [4, "created", True]]
     run(OPEN, tmp_path / "data")
     assert read_back(tmp_path / "data", uuids, "SELECT count() FROM spanhouse_migrations") == [made[0], [[2]]]
 
@@ -78,13 +83,14 @@ def test_what_a_process_stored_and_had_no_time_to_forget_is_stored_once(tmp_path
     assert counts(directory) == dict.fromkeys(sorted(stored), SPANS)
 
 
-def test_version_1_is_migrated_with_its_data_and_with_the_insert_it_was_killed_in(tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_version_is_migrated_with_its_data_and_with_the_insert_it_was_killed_in(tmp_path, version):
     """Every span is there once, in every table; nothing kept for ever is thrown away; the schema is a new one's."""
     directory = tmp_path / "data"
-    make_version_1(directory, requests=3, spans=SPANS)
+    make_version(version, directory, requests=3, spans=SPANS)
+    (before,) = read_back(directory, TABLES)
     said = run(OPEN, directory)
-    assert "schema version 2" in str(said["stderr"])
-    assert "schema version 3" in str(said["stderr"])
+    assert "schema version 4" in str(said["stderr"])
     assert counts(directory) == {f"request-{number}": SPANS for number in range(3)}
     assert not list((directory / "inflight").iterdir())
     with ServerProcess(directory) as server:
@@ -94,8 +100,21 @@ def test_version_1_is_migrated_with_its_data_and_with_the_insert_it_was_killed_i
     run(OPEN, tmp_path / "fresh")
     (migrated,), (fresh,) = read_back(directory, TABLES), read_back(tmp_path / "fresh", TABLES)
     assert without_retention(migrated) == without_retention(fresh)
-    assert "TTL" not in dict(migrated)["otel_traces"]
-    assert "toIntervalDay(7)" in dict(migrated)["spanhouse_rejected"]
+    for name in ("otel_traces", "spanhouse_rejected"):
+        assert time_to_live(migrated, name) == time_to_live(before, name)
+    # What a version adds is kept for as long as in a new directory.
+    assert time_to_live(migrated, "otel_logs") == time_to_live(fresh, "otel_logs") != ""
+
+
+def test_what_version_2_refused_were_spans(tmp_path):
+    """Rows of before there was a column for the signal say so, and rows of each signal come to lie beside them."""
+    directory = tmp_path / "data"
+    make_version(2, directory, requests=1, spans=1)
+    refuse = "INSERT INTO spanhouse_rejected (Batch, Reason, SpanName) VALUES (unhex('00'), 'invalid span_id', 'old')"
+    run(f"engine().command({refuse!r})", directory)
+    run(OPEN, directory)
+    found = read_back(directory, "SELECT Signal, Reason, SpanName, Body FROM spanhouse_rejected")
+    assert found == [[["traces", "invalid span_id", "old", ""]]]
 
 
 def test_tables_newer_than_the_software_are_refused_and_left_alone(tmp_path):
@@ -109,7 +128,7 @@ def test_tables_newer_than_the_software_are_refused_and_left_alone(tmp_path):
     _, errors = refused.communicate(timeout=60)
     assert refused.returncode != 0
     assert "has schema version 99, made by spanhouse 7.5" in errors
-    assert "which knows versions up to 3: install spanhouse 7.5 or later, or choose another directory" in errors
+    assert "which knows versions up to 4: install spanhouse 7.5 or later, or choose another directory" in errors
     assert read_back(directory, TABLES, "SELECT count() FROM spanhouse_migrations") == [before, [[3]]]
 
 
@@ -139,7 +158,7 @@ client.command("CREATE MATERIALIZED VIEW mine_mv TO mine AS SELECT SpanName AS N
 
 # A step of several statements, one of which rewrites every row; safe to run again, as all must be.
 EXTRA = """
-extra = Migration(4, "extra", (
+extra = Migration(5, "extra", (
     "ALTER TABLE otel_traces ADD COLUMN IF NOT EXISTS Extra UInt64 DEFAULT 0",
     "ALTER TABLE otel_traces UPDATE Extra = Duration * 2 WHERE Extra = 0",
     "CREATE TABLE IF NOT EXISTS extra (Name String) ENGINE = MergeTree ORDER BY Name",
@@ -155,9 +174,9 @@ def migrate():
 
 
 def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_path):
-    """Kill -9 at random moments on the way from version 1 to a version 4; then all data is there, as migrated."""
+    """Kill -9 at random moments on the way from version 1 to a version 5; then all data is there, as migrated."""
     directory = tmp_path / "data"
-    make_version_1(directory, requests=3, spans=SPANS)
+    make_version(1, directory, requests=3, spans=SPANS)
     run("store = Store.open(directory); asyncio.run(store.close())", directory)
     chance = random.Random(time.time_ns())
     for _ in range(ROUNDS):
@@ -176,18 +195,18 @@ def test_a_migration_killed_again_and_again_is_finished_by_the_next_start(tmp_pa
     )
     assert found == [
         [[2000 * 3 * SPANS, 3 * SPANS]],
-        [[2, "unmarked_views", True], [3, "shared_database", True], [4, "extra", True]],
+        [[2, "unmarked_views", True], [3, "shared_database", True], [4, "signals", True], [5, "extra", True]],
     ]
     refused = start(OPEN, directory)
-    assert "has schema version 4" in refused.communicate(timeout=60)[1]
+    assert "has schema version 5" in refused.communicate(timeout=60)[1]
 
 
-@pytest.mark.parametrize("begin", ["empty", "version 1"])
+@pytest.mark.parametrize("begin", [0, 1, 2])
 def test_the_first_start_killed_again_and_again_is_finished_by_the_next(tmp_path, begin):
-    """Whether it makes the tables or carries version 1 over: in the end the schema is whole, and so is the data."""
+    """Whether it makes the tables or carries an older version over: in the end schema and data are whole."""
     directory = tmp_path / "data"
-    if begin == "version 1":
-        make_version_1(directory, requests=2, spans=SPANS)
+    if begin:
+        make_version(begin, directory, requests=2, spans=SPANS)
     chance = random.Random(time.time_ns())
     for _ in range(ROUNDS):
         process = start(f"say(begun=True); {OPEN}", directory)
@@ -197,12 +216,12 @@ def test_the_first_start_killed_again_and_again_is_finished_by_the_next(tmp_path
         process.send_signal(signal.SIGKILL)
         process.communicate()
     run(OPEN, directory)
-    expected = {f"request-{number}": SPANS for number in range(2)} if begin == "version 1" else {}
+    expected = {f"request-{number}": SPANS for number in range(2)} if begin else {}
     assert counts(directory) == expected
     run(OPEN, tmp_path / "fresh")
     (tables,), (fresh,) = read_back(directory, TABLES), read_back(tmp_path / "fresh", TABLES)
     assert without_retention(tables) == without_retention(fresh)
-    if begin == "empty":
+    if not begin:
         assert tables == fresh
 
 
@@ -225,17 +244,17 @@ client.close()
 
 def test_a_step_that_takes_long_is_spoken_of_and_one_that_fails_is_named(tmp_path):
     directory = tmp_path / "data"
-    make_version_1(directory, requests=1, spans=1)
+    make_version(1, directory, requests=1, spans=1)
     code = """
 from spanhouse_backend.store import upgrade as module
 module.SECONDS_BETWEEN_WORDS = 0.2
-slow = Migration(4, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
+slow = Migration(5, "slow", ("SELECT sleepEachRow(1) FROM numbers(1)", "ALTER TABLE nowhere DROP COLUMN x"))
 try:
     Upgrade(engine(), Embedded(directory), (*MIGRATIONS, slow)).run({})
 except Exception as error:
     say(kind=type(error).__name__, error=str(error))
 """
     said = run(code, directory)
-    assert "still at schema version 4 (slow), step 1 of 2, for 0 s" in str(said["stderr"])
+    assert "still at schema version 5 (slow), step 1 of 2, for 0 s" in str(said["stderr"])
     assert said["kind"] == "StoreUnusable"
-    assert "failed to migrate to schema version 4 (slow), step 2 of 2: " in str(said["error"])
+    assert "failed to migrate to schema version 5 (slow), step 2 of 2: " in str(said["error"])

@@ -24,8 +24,8 @@ from spanhouse_backend.cli.exchange.otlp_lines import line, requests
 from spanhouse_backend.cli.exchange.parquet import ParquetError, read_parquet
 from spanhouse_backend.cli.output import count, format_option, write_csv, write_json
 from spanhouse_backend.errors import MalformedData
-from spanhouse_backend.ingest.otlp_grpc import TRACE_SERVICE
 from spanhouse_backend.ingest.otlp_json import traces_to_protobuf
+from spanhouse_backend.ingest.signals import TRACES
 
 _EXAMPLES = """\b
 Examples:
@@ -87,7 +87,7 @@ class _Sender:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._export: grpc.UnaryUnaryMultiCallable[bytes, ExportTraceServiceResponse] = channel.unary_unary(
-            f"/{TRACE_SERVICE}/Export", response_deserializer=ExportTraceServiceResponse.FromString
+            f"/{TRACES.service}/Export", response_deserializer=ExportTraceServiceResponse.FromString
         )
         self._under_way: deque[tuple[bytes, _Answering]] = deque()
         self._imported = Imported()

@@ -12,4 +12,6 @@ SELECT 'span_durations_1h', toInt64(toUnixTimestamp(min(Time))) FROM span_durati
 UNION ALL
 SELECT 'span_stats_1h', toInt64(toUnixTimestamp(min(Time))) FROM span_stats_1h
 UNION ALL
+SELECT 'otel_logs', toInt64(toUnixTimestamp(min(TimestampTime))) FROM otel_logs
+UNION ALL
 SELECT 'spanhouse_rejected', toInt64(toUnixTimestamp(min(Time))) FROM spanhouse_rejected

@@ -1,7 +1,7 @@
 -- The requests stored last, newest first, for a server that starts.
 SELECT
     lower(hex(Identity)) AS identity,
-    RejectedSpans AS spans,
+    RejectedSpans AS records,
     RejectedFor AS reason
 FROM spanhouse_batches
 WHERE Time > now() - {window_seconds:UInt32}

@@ -1,6 +1,7 @@
 -- Which requests are stored, by the hash of their bytes, and how they were answered: a client that did not hear the
 -- acknowledgement sends the same bytes again, perhaps to another process, and must not be stored twice. Read when a
 -- server starts; servers that share a ClickHouse also ask for the requests of each group (stored_requests.sql).
+-- RejectedSpans counts log records as well.
 CREATE TABLE IF NOT EXISTS spanhouse_batches
 (
     Identity FixedString(16) CODEC(NONE),
