@@ -111,8 +111,15 @@ class SharedJournal:
         self._ends.append((token, ""))
 
     def leftovers(self) -> list[str]:
-        """Groups of servers that died, oldest first, taken over. Raises ClickHouseError."""
-        return [one.token for one in self._open() if one.landing and one.seconds > LEASE_SECONDS and self._take(one)]
+        """Groups of servers that died, oldest first, taken over. Raises ClickHouseError.
+
+        Not what this server is at itself, nor what another one has taken over, nor requests of a kind that only a later
+        version knows.
+        """
+        rows = self._open()
+        tended = {one.token for one in rows if one.server == self.server or one.seconds <= LEASE_SECONDS}
+        left = dict.fromkeys(one.token for one in rows if one.landing in LANDINGS and one.token not in tended)
+        return [token for token in left if self._take(token)]
 
     def look_around(self) -> list[str]:
         """As `leftovers`; also writes down what has ended, and frees space. Raises ClickHouseError."""
@@ -202,15 +209,15 @@ class SharedJournal:
         if held or stored:
             raise Contested(stored, frozenset(held) - stored.keys())
 
-    def _take(self, left: _Open) -> bool:
+    def _take(self, token: str) -> bool:
         """Claims a group that another server left behind; whether it is still open."""
-        group = self.read(left.token)
+        group = self.read(token)
         if group is None:
             return False
-        self._begin(left.token, left.landing, group.identities, b"")
-        still = any(one.token == left.token and one.server != self.server for one in self._open())
+        self._begin(token, group.landing.table, group.identities, b"")
+        still = any(one.token == token and one.server != self.server for one in self._open())
         if not still:
-            self._end(left.token, self.server)
+            self._end(token, self.server)
         return still
 
     def _open(self) -> list[_Open]:

@@ -176,7 +176,7 @@ class Store:
 
     async def look_around(self) -> None:
         """Takes over what other processes left half-way, for `recover` to finish. Raises StoreUnavailable."""
-        await asyncio.get_running_loop().run_in_executor(self._admin_thread, self._inserting.look_around)
+        await asyncio.to_thread(self._inserting.look_around)
 
     async def table_sizes(self) -> list[TableSize]:
         """What every table holds now, by name. Raises StoreUnavailable."""
