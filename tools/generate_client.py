@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent.parent / "sdk" / "spanhouse" / "query"
 WIDTH = 116
 ALL = (*QUESTIONS, *ADMIN_QUESTIONS)
 _TIMES = frozenset({"since", "until"})
-_SEQUENCES = frozenset({"levels", "group"})
+_SEQUENCES = frozenset({"levels", "group", "select"})
 _TYPES = {"integer": "int", "boolean": "bool", "number": "float", "string": "str"}
 CURSOR = "cursor"
 

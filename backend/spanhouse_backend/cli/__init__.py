@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from spanhouse_backend import COMMANDS_GROUP
+from spanhouse_backend.cli.aggregate import aggregate
 from spanhouse_backend.cli.attributes import attributes, impact
 from spanhouse_backend.cli.backup import backup, restore
 from spanhouse_backend.cli.check import check
@@ -76,6 +77,7 @@ _COMMANDS = (
     services,
     top,
     percentiles,
+    aggregate,
     series,
     heatmap,
     histogram,

@@ -37,7 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _TIMES = frozenset({"since", "until"})
 _ACCURACIES = {"bucketed": "percentiles within 0.55%", "exact": "exact"}
 # Fields of a row whose keys are the caller's own, and what CSV's columns of them end in: a column each.
-_SPREAD = {"group": "", "percentiles_ns": "_ns"}
+_SPREAD = {"group": "", "percentiles_ns": "_ns", "figures": ""}
 
 
 class Answered(NamedTuple):

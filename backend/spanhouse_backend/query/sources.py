@@ -31,7 +31,7 @@ _ITSELF = Fragment("bucket")
 # The schema's bucket formula, for spans.
 _INDEX = Fragment("if(Bucket = 0, -32768, toInt16(ceil(log2(Bucket) * 64) - 1))")
 # In which step a call begins: the largest start that is not after it.
-_STEP = "roundDown(toUInt32(toDateTime(Time)), {steps:Array(UInt32)})"
+_STEP = "roundDown(toUInt32(toDateTime({time})), {{steps:Array(UInt32)}})"
 _OF_ROLLUPS = "quantilesExactWeighted({levels})(Bucket, Calls)"
 # Ten times as fast over spans, whose buckets are as many as they. It takes the element floor(level * n) where nearest
 # rank has ceil(level * n) - 1: the same for a level that is a hair's breadth smaller.
@@ -62,11 +62,21 @@ class Chosen:
 
     def percentiles(self, levels: tuple[float, ...]) -> Fragment:
         """The aggregate of `calls` that gives the buckets at these levels, by nearest rank, as an array."""
-        function, nudge = (_OF_SPANS, _NUDGE) if self.source == "raw" else (_OF_ROLLUPS, 0.0)
-        parameters = {
-            f"level_{number}": level - nudge if nudge < level < 1 else level for number, level in enumerate(levels)
-        }
+        function = _OF_SPANS if self.source == "raw" else _OF_ROLLUPS
+        if self.source == "raw":
+            levels = tuple(map(nearest_rank_of_spans, levels))
+        parameters = {f"level_{number}": level for number, level in enumerate(levels)}
         return Fragment(function.format(levels=", ".join(f"{{{name}:Float64}}" for name in parameters)), parameters)
+
+
+def nearest_rank_of_spans(level: float) -> float:
+    """The level at which the engine's exact quantiles give the nearest rank at `level`."""
+    return level - _NUDGE if _NUDGE < level < 1 else level
+
+
+def step_of(time: str, steps: Steps) -> Fragment:
+    """In which step a time, a column of ours, lies: where that begins, in Unix seconds."""
+    return Fragment(_STEP.format(time=time), {"steps": list(steps.starts)})
 
 
 def choose(
@@ -158,7 +168,7 @@ def _keys(groups: tuple[Field, ...]) -> Fragment:
 
 def _group_columns(groups: tuple[Field, ...], steps: Steps | None) -> Fragment:
     if steps:
-        parts = [Fragment(_STEP, {"steps": list(steps.starts)})]
+        parts = [step_of("Time", steps)]
     else:
         parts = [subject(field, f"group_{number}") for number, field in enumerate(groups)] or [Fragment("''")]
     return Fragment(

@@ -103,7 +103,8 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _stepping(given: Given) -> Stepping:
+def read_stepping(given: Given) -> Stepping:
+    """The steps of `step` and `timezone`. Raises InvalidQuestion."""
     zone = given[TIMEZONE]
     if zone not in zone_names():
         raise InvalidQuestion("timezone", f"{zone[:100]!r} is not a time zone's name, such as Europe/Berlin or UTC")
@@ -118,4 +119,4 @@ def _stepping(given: Given) -> Stepping:
     return Stepping(seconds, zone)
 
 
-Stepped = Annotated[Stepping, Reads(_stepping, STEP, TIMEZONE)]
+Stepped = Annotated[Stepping, Reads(read_stepping, STEP, TIMEZONE)]

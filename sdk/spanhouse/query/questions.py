@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from spanhouse.query.answer import Answer, AnswerT
 from spanhouse.query.asking import Asking, Time, Value
 from spanhouse.query.rows import (
+    AggregateRow,
     AttributeRow,
     CalleesAnswer,
     CallersAnswer,
@@ -38,6 +39,7 @@ from spanhouse.query.rows import (
 _SERVICES: Asking[Answer[ServiceRow]] = Asking("GET", "/services", Answer, ServiceRow)
 _FUNCTIONS: Asking[Answer[FunctionRow]] = Asking("GET", "/functions", Answer, FunctionRow)
 _PERCENTILES: Asking[Answer[PercentilesRow]] = Asking("GET", "/percentiles", Answer, PercentilesRow)
+_AGGREGATE: Asking[Answer[AggregateRow]] = Asking("GET", "/aggregate", Answer, AggregateRow)
 _SERIES: Asking[Answer[SeriesRow]] = Asking("GET", "/series", Answer, SeriesRow)
 _TRENDS: Asking[TrendsAnswer] = Asking("GET", "/trends", TrendsAnswer, TrendRow)
 _HEATMAP: Asking[Answer[HeatmapRow]] = Asking("GET", "/heatmap", Answer, HeatmapRow)
@@ -182,6 +184,64 @@ class Questions(ABC):
             exact=exact,
             group=group,
             levels=levels,
+            limit=limit,
+        )
+
+    def aggregate(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        select: str | Sequence[str] | None = None,
+        group: str | Sequence[str] | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        order_by: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[AggregateRow]:
+        """What do these figures come to, for each group of calls, in each step of time?
+
+        It reads the spans themselves: whatever they have can be filtered by, grouped by and added up, and all is
+        exact.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        select: Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50,
+            p99.9) of duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'. Default:
+            count,errors,avg(duration),p99(duration).
+        group: What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY,
+            resource.KEY; "none" is all calls together. Default: service,name.
+        step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
+            not given.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        order_by: What to order by: a figure of select, a field of group, or "time"; then asc or desc if you want it
+            the other way round: figures come downwards, all else upwards. By time, if it is cut, else by the first
+            figure.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _AGGREGATE,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            name=name,
+            filter=filter,
+            select=select,
+            group=group,
+            step=step,
+            timezone=timezone,
+            order_by=order_by,
             limit=limit,
         )
 
@@ -856,6 +916,64 @@ class AsyncQuestions(ABC):
             exact=exact,
             group=group,
             levels=levels,
+            limit=limit,
+        )
+
+    async def aggregate(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        select: str | Sequence[str] | None = None,
+        group: str | Sequence[str] | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        order_by: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[AggregateRow]:
+        """What do these figures come to, for each group of calls, in each step of time?
+
+        It reads the spans themselves: whatever they have can be filtered by, grouped by and added up, and all is
+        exact.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this function: the name of its spans.
+        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        select: Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50,
+            p99.9) of duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'. Default:
+            count,errors,avg(duration),p99(duration).
+        group: What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY,
+            resource.KEY; "none" is all calls together. Default: service,name.
+        step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
+            not given.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        order_by: What to order by: a figure of select, a field of group, or "time"; then asc or desc if you want it
+            the other way round: figures come downwards, all else upwards. By time, if it is cut, else by the first
+            figure.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _AGGREGATE,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            name=name,
+            filter=filter,
+            select=select,
+            group=group,
+            step=step,
+            timezone=timezone,
+            order_by=order_by,
             limit=limit,
         )
 

@@ -63,6 +63,19 @@ class PercentilesRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateRow:
+    """One group of calls, in one step: `group` has its value of each field, '' where a span does not have it.
+
+    `start_unix_ns` is where the step begins, null when the window is not cut. `figures` are by name: those of
+    durations in nanoseconds, null where no call of the group has a number there.
+    """
+
+    start_unix_ns: int | None
+    group: Mapping[str, str]
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRow:
     """One step. `mean_ns` and the percentiles are null when nothing was called in it."""
 

@@ -143,6 +143,17 @@ def test_csv_has_a_column_for_each_percentile_and_group(ask):
     assert [row[:3] for row in rows] == [["slow", "", "1"], ["work", "free", "21"], ["work", "gold", "10"]]
 
 
+def test_aggregate_shows_durations_as_such_and_other_figures_as_numbers(ask):
+    options = ("--select", "count,max(duration),avg(attr.none)", "--group", "name,attr.tier", *WINDOW)
+    _, header, *rows = ask("aggregate", *options, "--order-by", "count asc").splitlines()
+    assert re.split(r"  +", header.strip()) == ["name", "attr.tier", "count", "max(duration)", "avg(attr.none)"]
+    assert [row.split()[-2] for row in rows] == ["1", "10", "21"]
+    assert [row.split()[-1] for row in rows] == ["1s", "1ms", "1ms"]
+    header, *lines = csv.reader(io.StringIO(ask("aggregate", *options, "--step", "1h", "--format", "csv")))
+    assert header == ["start_unix_ns", "name", "attr.tier", "count", "max(duration)", "avg(attr.none)"]
+    assert [line[3:] for line in lines if line[1] == "slow"] == [["1", "1000000000", ""]]
+
+
 def test_an_answer_without_rows_is_still_an_answer_for_programs(ask):
     nobody = ("--service", "nobody")
     assert json.loads(ask("percentiles", *nobody, "--format", "json"))["rows"] == []

@@ -57,6 +57,12 @@ VALUES = {
     ).map(",".join)
     | st.just("none"),
     "levels": st.lists(st.sampled_from(["p0", "p50", "0.9", "p99.99", "1"]), min_size=1, max_size=9).map(",".join),
+    "select": st.lists(
+        st.sampled_from(["count", "errors", "min(duration)", "p99.9(duration)", "avg(attr.n)", 'sum(resource."a b")']),
+        min_size=1,
+        max_size=5,
+    ).map(", ".join),
+    "order_by": st.just(""),
     "step": st.sampled_from(["1w", "1d", "2d", "6h", "1h"]),
     "timezone": st.sampled_from(["UTC", "Asia/Kathmandu", "America/Havana"]),
     "scale": st.integers(0, 6).map(str),

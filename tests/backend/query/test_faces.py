@@ -184,6 +184,7 @@ EVERY = [
     ("services", {}),
     ("functions", {"filter": "attr.none or status!=error"}),
     ("percentiles", {"group": "kind", "levels": "p50"}),
+    ("aggregate", {"select": "count,sum(attr.n)", "group": "name", "step": "1m"}),
     ("series", {"step": "1m", "timezone": "Asia/Kolkata"}),
     ("trends", {"step": "1m", "level": "0.5"}),
     ("heatmap", {"scale": "3"}),

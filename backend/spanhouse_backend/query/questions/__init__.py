@@ -6,6 +6,7 @@ The Python client's methods are generated from them: `make client` after a chang
 from typing import Any
 
 from spanhouse_backend.query.question import Question
+from spanhouse_backend.query.questions.aggregate import Aggregate
 from spanhouse_backend.query.questions.attributes import AttributeImpact, Attributes
 from spanhouse_backend.query.questions.compare import Compare
 from spanhouse_backend.query.questions.delete import Delete
@@ -28,6 +29,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Services,
     Functions,
     Percentiles,
+    Aggregate,
     Series,
     Trends,
     Heatmap,

@@ -38,7 +38,8 @@ class PercentilesRow:
     percentiles_ns: Mapping[str, int]
 
 
-def _group(given: Given) -> Mapping[str, Field]:
+def read_group(given: Given) -> Mapping[str, Field]:
+    """The fields of `group` by their names. Raises InvalidQuestion."""
     if given[GROUP] == "none":
         return {}
     fields = {}
@@ -59,7 +60,7 @@ class Percentiles(Question[Answer[PercentilesRow]], name="percentiles", row=Perc
     window: Windowed
     where: Filtered
     exact: Exactly
-    group: Annotated[Mapping[str, Field], Reads(_group, GROUP)]
+    group: Annotated[Mapping[str, Field], Reads(read_group, GROUP)]
     levels: Levelled
     limit: Limited
 
