@@ -12,9 +12,9 @@ import grpc
 import httpx
 import pytest
 from grafana_panels import ALL, DASHBOARDS, Query, Range, expand, query
-from harness import PATIENCE_SECONDS, ServerProcess
+from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
-from otlp_requests import SECOND, request
+from otlp_requests import SECOND, log_request, request
 
 MINUTE, HOUR = 60, 3600
 # The last hour that was over a day ago: spans around it are in whole hours, in edges of them, and in a window before.
@@ -43,19 +43,25 @@ def calls(service: str, name: str, durations: list[int], start: int, seed: int):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A server with calls of three functions of two services, one of them long, and one refused span."""
+    """A server with calls of three functions of two services, a log record a payment, and one refused span."""
     directory = tmp_path_factory.mktemp("grafana") / "data"
     with ServerProcess(directory, "--clickhouse-http", "127.0.0.1:0") as process:
         chance = random.Random(7)
-        messages = []
+        messages, records = [], []
         for seed, start in enumerate(SPREAD):
             pay = [int(chance.lognormvariate(16, 1.5)) for _ in range(20)]
-            messages.append(calls(SERVICE, FUNCTION, pay, start, seed))
+            paid = calls(SERVICE, FUNCTION, pay, start, seed)
+            messages.append(paid)
+            record = log_request(SERVICE, [f"paid {seed}"], time_ns=start * SECOND, seed=seed)
+            root = paid.resource_spans[0].scope_spans[0].spans[0]
+            record.resource_logs[0].scope_logs[0].log_records[0].trace_id = root.trace_id
+            records.append(record)
             messages.append(calls(SERVICE, "cart.add", [chance.randrange(1000, 9000) for _ in range(9)], start, seed))
             messages.append(calls("mail", "send", [0, 0, 5, 10**10], start, seed))
         refused = request("mail", [1000], name="lost", start_ns=time.time_ns())
         refused.resource_spans[0].scope_spans[0].spans[0].trace_id = b""
         statuses = process.export(*(message.SerializeToString() for message in [*messages, refused]))
+        statuses += process.export(*(record.SerializeToString() for record in records), method=EXPORT_LOGS)
         assert set(statuses) == {grpc.StatusCode.OK}
         yield process
 
@@ -104,7 +110,7 @@ VALUES = {
     "spanhouse-health": {},
 }
 # Recorded as they come in, whenever the spans began.
-_BY_ARRIVAL = {"Requests stored", "Spans refused, by reason", "Latest refused spans"}
+_BY_ARRIVAL = {"Requests stored", "Refused, by reason", "Latest refused"}
 
 
 @pytest.mark.parametrize("over", RANGES.values(), ids=RANGES)
@@ -287,11 +293,11 @@ def test_backend_health_says_what_is_stored(server, show):
     assert abs(time.time() - SPREAD[-1] - state["Newest calls"]) < 2 * MINUTE
     assert abs(time.time() - SPREAD[0] - state["Oldest span"]) < 2 * MINUTE
     requests = show("spanhouse-health", "Requests stored", lately)
-    assert round(sum(row["requests"] for row in requests) * MINUTE) == len(SPREAD) * 3 + 1
-    assert round(sum(row["spans refused"] for row in requests) * MINUTE) == 1
-    (refused,) = show("spanhouse-health", "Spans refused, by reason", lately)
-    assert (refused["reason"], refused["Value"]) == ("invalid trace_id", 1)
-    (refused,) = show("spanhouse-health", "Latest refused spans", lately)
+    assert round(sum(row["requests"] for row in requests) * MINUTE) == len(SPREAD) * 4 + 1
+    assert round(sum(row["refused"] for row in requests) * MINUTE) == 1
+    (refused,) = show("spanhouse-health", "Refused, by reason", lately)
+    assert (refused["reason"], refused["Value"]) == ("traces: invalid trace_id", 1)
+    (refused,) = show("spanhouse-health", "Latest refused", lately)
     assert (refused["Service"], refused["Name"]) == ("mail", "lost")
     whole = Range(SPREAD[0], int(time.time()), HOUR)
     spans = show("spanhouse-health", "Spans stored, by their start", whole)
@@ -345,6 +351,25 @@ def test_what_the_query_builder_asks_by_default_has_an_answer(server, ask):
     spans = server.get(f"/api/v1/trace/{trace_id}").json()["rows"]
     assert {row["spanID"] for row in shown} == {span["span_id"] for span in spans}
     assert all({"key": "service.name", "value": row["serviceName"]} in row["serviceTags"] for row in shown)
+
+
+LOGS = """
+SELECT Timestamp as "timestamp", Body as "body", SeverityText as "level", TraceId as "traceID", ResourceAttributes,
+ ScopeAttributes, LogAttributes FROM "default"."otel_logs"
+WHERE ( TimestampTime >= $__fromTime AND TimestampTime <= $__toTime ) AND ( timestamp >= $__fromTime )
+ORDER BY timestamp DESC LIMIT 1000
+"""
+
+
+def test_logs_are_found_by_default_and_beside_their_trace(server, ask, show):
+    """The query builder's logs of a window, and the panel below the trace that one of them belongs to."""
+    found = ask(expand(LOGS, QUARTERS, {}))
+    expected = [start for start in SPREAD if QUARTERS.start <= start <= QUARTERS.end]
+    assert [seconds(row["timestamp"][:19]) for row in found] == expected[::-1]
+    assert {row["level"] for row in found} == {"INFO"}
+    (shown,) = show("spanhouse-function", "Logs of the trace", QUARTERS, trace=found[0]["traceID"])
+    assert (shown["body"], shown["service"]) == (found[0]["body"], SERVICE)
+    assert show("spanhouse-function", "Logs of the trace", QUARTERS, trace="") == []
 
 
 def test_a_name_is_a_value_whatever_is_in_it(show):
