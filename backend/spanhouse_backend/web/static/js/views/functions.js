@@ -32,6 +32,17 @@ const LONGEST_ASKABLE_NAME = 1024;
  * @typedef {import("../api.js").Row & {service: string, name: string}} FunctionRow  Of the question `functions`.
  */
 
+/**
+ * What the cards are made of, as far as it is known: of all calls together now, and then, in the window before; and what
+ * `compare` says, null when it cannot.
+ * @typedef {object} Known
+ * @property {FunctionRow[]} rows
+ * @property {ReturnType<typeof windowBefore>} before
+ * @property {import("../api.js").Row} [now]
+ * @property {import("../api.js").Row} [then]
+ * @property {import("../api.js").Answer | null} [changes]
+ */
+
 /** @param {HTMLElement} root @returns {import("../views.js").View} */
 export function open(root) {
   return new Functions(root);
@@ -323,6 +334,7 @@ class Functions {
   }
 
   /**
+   * The first time each number as soon as it is known; later all at once, so that nothing flickers.
    * @param {import("../state.js").State} state
    * @param {AbortSignal} signal
    * @param {import("../api.js").Answer} answer
@@ -330,38 +342,59 @@ class Functions {
   async showCards(state, signal, answer) {
     const rows = /** @type {FunctionRow[]} */ (answer.rows);
     const before = windowBefore(answer);
-    const all = { group: "none", levels: "p99", limit: 1 };
-    const [now, then, changes] = await Promise.all([
-      ask("percentiles", { ...scope(state), ...all }, { signal }),
-      before && ask("percentiles", { ...scope(state), ...all, ...sinceUntil(before.baseline) }, { signal }),
-      before && this.changes(state, before, signal),
+    const first = !this.cards.childElementCount;
+    const all = { ...scope(state), group: "none", levels: "p99", limit: 1 };
+    /** @type {Known} */
+    const known = { rows, before };
+    const show = () => {
+      if (first && !signal.aborted) {
+        fill(this.cards, this.cardsOf(known));
+      }
+    };
+    show();
+    await Promise.all([
+      ask("percentiles", all, { signal }).then(({ rows: [now] }) => Object.assign(known, { now })).then(show),
+      before &&
+        ask("percentiles", { ...all, ...sinceUntil(before.baseline) }, { signal })
+          .then(({ rows: [then] }) => Object.assign(known, { then }))
+          .then(show),
+      this.changes(state, before, signal).then((changes) => Object.assign(known, { changes })),
     ]);
-    const [sum] = now.rows;
-    const was = then?.rows[0];
+    fill(this.cards, this.cardsOf(known));
+  }
+
+  /** @param {Known} known */
+  cardsOf({ rows, now, then, before, changes }) {
+    // The same, unless there are more functions than one answer has.
+    const { calls, errors } = now ?? { calls: sum(rows, "calls"), errors: sum(rows, "errors") };
+    const p99 = now?.percentiles_ns.p99;
     const slowest = rows.reduce((one, other) => (other.max_ns > one.max_ns ? other : one));
-    fill(
-      this.cards,
-      card("Calls", short(sum.calls), this.rate(sum.calls), was && difference(sum.calls, was.calls)),
+    return [
+      card("Calls", short(calls), this.rate(calls), then && difference(calls, then.calls)),
       card(
         "Errors",
-        percent(sum.errors / sum.calls),
-        `${count(sum.errors)} of ${count(sum.calls)}`,
-        was && difference(sum.errors / sum.calls, was.errors / was.calls, "worse"),
+        percent(errors / calls),
+        `${count(errors)} of ${count(calls)}`,
+        then && difference(errors / calls, then.errors / then.calls, "worse"),
       ),
-      card("p99 of all calls", duration(sum.percentiles_ns.p99), "", was && difference(sum.percentiles_ns.p99, was.percentiles_ns.p99, "worse")),
+      card("p99 of all calls", duration(p99), "", then && difference(p99, then.percentiles_ns.p99, "worse")),
       card("Slowest call", traceLink(slowest), functionLink(slowest)),
       changesCard(changes, before),
-    );
+    ];
   }
 
   /**
    * What became worse, asked once for each pair of windows: it is the dearest question of all. null when it cannot be said.
    * @param {import("../state.js").State} state
-   * @param {{baseline: string, candidate: string}} before
+   * @param {{baseline: string, candidate: string} | null} before
    * @param {AbortSignal} signal
    * @returns {Promise<import("../api.js").Answer | null>}
    */
-  async changes({ service, filter }, { baseline, candidate }, signal) {
+  async changes({ service, filter }, before, signal) {
+    if (!before) {
+      return null;
+    }
+    const { baseline, candidate } = before;
     const parameters = { baseline, candidate, service, filter, limit: 100 };
     const of = JSON.stringify(parameters);
     if (this.compared?.of !== of) {
@@ -401,6 +434,11 @@ function cut(name) {
   return name.length > SHOWN_NAME_CHARACTERS ? `${name.slice(0, SHOWN_NAME_CHARACTERS)}…` : name;
 }
 
+/** @param {FunctionRow[]} rows @param {string} field */
+function sum(rows, field) {
+  return rows.reduce((total, row) => total + row[field], 0);
+}
+
 /**
  * One number of all calls.
  * @param {string} title
@@ -421,12 +459,12 @@ function card(title, value, about, change) {
 
 /**
  * A change since the window before.
- * @param {number} now
+ * @param {number | undefined} now
  * @param {number} before
  * @param {string} [more]  What kind of news it is when it is more.
  */
 function difference(now, before, more = "") {
-  if (!before) {
+  if (!before || now === undefined) {
     return null;
   }
   const ratio = now / before;
@@ -435,9 +473,12 @@ function difference(now, before, more = "") {
   return h("p", { class: `difference ${kind}`, title: "than in the window before, as long as this one" }, `${text} vs. before`);
 }
 
-/** @param {import("../api.js").Answer | null} changes @param {{seconds: number} | null} before */
+/** @param {import("../api.js").Answer | null | undefined} changes @param {{seconds: number} | null} before */
 function changesCard(changes, before) {
   const title = "Worse than before";
+  if (changes === undefined) {
+    return card(title, "…", "Comparing with the window before");
+  }
   if (!changes) {
     return card(title, "–", before ? "The windows could not be compared." : "There is no window before.");
   }
