@@ -1,5 +1,7 @@
 """Spans as they arrive: GET /api/v1/live of a real server."""
 
+import json
+import socket
 import time
 from contextlib import ExitStack
 
@@ -69,6 +71,33 @@ def test_of_a_flood_some_are_told_and_the_others_counted(shared_server):
     assert [event.name for event in events] == ["span"] * MAX_AT_ONCE + ["dropped"]
     assert events[-1].data == {"spans": 1000 - MAX_AT_ONCE}
     assert [bool(event.id) for event in events] == [False] * MAX_AT_ONCE + [True]
+
+
+def test_who_reads_nothing_is_told_of_less_and_how_much(shared_server):
+    """Nothing is kept for him: when he reads again, what he is told and what was dropped are all that was stored."""
+    host, port = shared_server.http.split(":")
+    with socket.socket() as connection:
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((host, int(port)))
+        connection.sendall(f"GET /api/v1/live?service=slow HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        stream = connection.makefile("rb")
+        assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
+        while stream.readline() != b"\r\n":
+            pass
+        large = {"large": AnyValue(string_value="x" * 20_000)}
+        messages = [request("slow", [number] * 150, attributes=large, seed=number) for number in range(12)]
+        store(shared_server, *messages, request("slow", [5], name="last"))
+        told = dropped = 0
+        while told + dropped < 12 * 150 + 1:
+            line = stream.readline()
+            assert line, "the stream ended"
+            told += line == b"event: span\n"
+            if line.startswith(b'data: {"spans":'):
+                dropped += json.loads(line.removeprefix(b"data: "))["spans"]
+    # More than the sockets between them hold.
+    assert dropped > 0
+    assert told + dropped == 12 * 150 + 1
 
 
 def test_who_comes_back_soon_goes_on_where_he_was(shared_server):

@@ -24,6 +24,7 @@ MAX_WATCHERS = 16
 POLL_SECONDS = 0.5
 # A poll that takes long is followed by a longer pause, so that all of them take a part of the engine's time.
 _PAUSE_PER_POLL = 4
+_LONGEST_PAUSE_SECONDS = 5.0
 _PAUSE_AFTER_PROBLEM_SECONDS = 5.0
 # Whoever comes back so soon, as browsers do by themselves, can go on where he was.
 LINGER_SECONDS = 60.0
@@ -53,7 +54,7 @@ class Watch:
         begun = clock()
         self._pause = _PAUSE_AFTER_PROBLEM_SECONDS
         answer = await self._reader.ask(replace(self._asked, after=self.position))
-        self._pause = max(POLL_SECONDS, _PAUSE_PER_POLL * (clock() - begun))
+        self._pause = min(max(POLL_SECONDS, _PAUSE_PER_POLL * (clock() - begun)), _LONGEST_PAUSE_SECONDS)
         self.position = answer.newest
         return answer
 
