@@ -33,6 +33,7 @@ from spanhouse_backend.cli.sql import sql
 from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
+from spanhouse_backend.cli.trends import trends
 
 _EXAMPLES = """\b
 Examples:
@@ -79,6 +80,7 @@ _COMMANDS = (
     percentiles,
     aggregate,
     series,
+    trends,
     heatmap,
     histogram,
     compare,

@@ -71,6 +71,16 @@ def test_a_series_is_a_line_of_sparks_for_each_number(ask):
     assert p50.split()[:2] == ["p50", "█████"]
 
 
+def test_trends_are_a_line_of_sparks_for_each_function(ask):
+    """The function that took the most time first; a step without calls is a gap, and not one of the numbers."""
+    shown = ask("trends", "--step", "10m", "--level", "p50", *WINDOW)
+    title, header, slow, work = shown.splitlines()
+    assert title.endswith(", p50 in 6 steps, percentiles within 0.55%")
+    assert header.split() == ["service", "function", "calls", "p50", "over", "time", "least", "most", "last"]
+    assert slow.split() == [SERVICE, "slow", "1", "█", "1s", "1s", "1s"]
+    assert work.split() == [SERVICE, "work", "31", "█████", "1ms", "1ms", "1ms"]
+
+
 def test_a_heatmap_has_a_column_a_step_and_a_line_a_band(ask):
     """The slow call is at the top of its step, the others at the bottom, darker as they become more."""
     shown = ask("heatmap", "--step", "10m", "--scale", "0", *WINDOW)
@@ -122,6 +132,7 @@ QUESTIONS = {
     "functions": ["top"],
     "percentiles": ["percentiles", "--group", "name,attr.tier"],
     "series": ["series", "--step", "10m"],
+    "trends": ["trends", "--step", "10m", "--level", "p90"],
     "heatmap": ["heatmap", "--step", "10m"],
     "histogram": ["histogram"],
 }
@@ -160,7 +171,7 @@ def test_an_answer_without_rows_is_still_an_answer_for_programs(ask):
     assert ask("services", *nobody, "--format", "csv") == "service,functions,calls,errors,total_ns,mean_ns\n"
 
 
-@pytest.mark.parametrize("command", ["services", "percentiles", "series", "heatmap", "histogram"])
+@pytest.mark.parametrize("command", ["services", "percentiles", "series", "trends", "heatmap", "histogram"])
 def test_nothing_found_says_what_to_leave_out(ask, command):
     shown = ask(command, "--service", "nobody")
     assert shown == f"No calls of service nobody are stored. Without --service, {command} shows every service.\n"
