@@ -26,6 +26,7 @@ MAX_HEADER_BYTES = 32 * 1024
 GRPC_IDLE_SECONDS = 300
 # Files of the engine's and sockets of gRPC's also need descriptors.
 _DESCRIPTORS_OF_OTHERS = 0.5
+_DOORS = 3
 BREAK_OFF = "spanhouse.break_off"
 """An ASGI extension: closes the connection when all that was sent is on its way, in the middle of an answer."""
 _NO_ROOM = (
@@ -204,12 +205,12 @@ def grpc_bounds(connections: int) -> list[tuple[str, int]]:
 def connection_limit(wanted: int) -> int:
     """How many connections each protocol can have: `wanted`, or what the process may open.
 
-    Raises the soft limit of open files as far as it may be. What is left is shared: a quarter for each protocol, and
-    half for the engine's files.
+    Raises the soft limit of open files as far as it may be. Half of that is for the engine's files, and each of the
+    doors (HTTP, gRPC, ClickHouse's clients) has a third of the rest.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard == resource.RLIM_INFINITY:
         return wanted
-    return min(wanted, int(hard * (1 - _DESCRIPTORS_OF_OTHERS) / 2))
+    return min(wanted, int(hard * (1 - _DESCRIPTORS_OF_OTHERS) / _DOORS))

@@ -53,7 +53,7 @@ from spanhouse_backend.metrics import Figures, Metrics, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.clickhouse_http.app import GRACE_SECONDS as ANSWER_GRACE_SECONDS
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
-from spanhouse_backend.query.clickhouse_http.writes import Writes, sql
+from spanhouse_backend.query.clickhouse_http.writes import Writes
 from spanhouse_backend.query.failures import failure_of_route
 from spanhouse_backend.query.live import Live
 from spanhouse_backend.query.live_http import live_router
@@ -64,6 +64,7 @@ from spanhouse_backend.query.sql_checker import SqlChecker
 from spanhouse_backend.query.sql_grpc import SQL_SERVICE, add_sql_service
 from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
+from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
 from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
@@ -355,7 +356,7 @@ async def _start_clickhouse(
 
 
 async def _writes(parser: Parser, store: Store) -> Writes:
-    names = await store.fetch(sql("callable_names.sql"), {})
+    names = await store.fetch(statement_text("callable_names.sql"), {})
     return Writes(parser, [name for (name,) in names.rows])
 
 

@@ -264,7 +264,7 @@ SERVE_SETTINGS = (
         "SPANHOUSE_TLS_CERT",
         "",
         "FILE",
-        "Speak TLS on both ports, with this certificate (PEM, followed by those between it and the root). Read again "
+        "Speak TLS on all ports, with this certificate (PEM, followed by those between it and the root). Read again "
         "when it changes, and so are the next two.",
     ),
     Setting("tls-key", "SPANHOUSE_TLS_KEY", "", "FILE", "The certificate's private key (PEM, without a password)."),

@@ -6,6 +6,7 @@ import subprocess
 
 import httpx
 import pytest
+from certificates import Authority
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, serve_command
 from token_files import bearer, secret_of, tokens_of_each_role, wrong
 
@@ -118,6 +119,19 @@ def test_other_machines_are_let_in_with_tokens_only(tmp_path):
     done = _refused(tmp_path / "data", "--clickhouse-http", "0.0.0.0:0")
     assert done.returncode == 2
     assert "--clickhouse-http: 0.0.0.0:0 can be reached from other machines" in done.stderr
+
+
+def test_with_certificates_it_speaks_tls_and_nothing_else(tmp_path):
+    """With those of the other ports."""
+    authority = Authority(tmp_path)
+    pair = authority.issue("server")
+    options = ("--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
+    with ServerProcess(tmp_path / "data", *PORT, *options) as server:
+        with httpx.Client(verify=authority.client_context()) as client:
+            answer = client.post(f"https://{server.clickhouse_http}/", content="SELECT 1", timeout=PATIENCE_SECONDS)
+        assert answer.text == "1\n"
+        with pytest.raises(httpx.TransportError):
+            ask(server)
 
 
 def test_off_means_no_port(tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,11 @@ from harness import PATIENCE_SECONDS, ServerProcess, read_back, spool_of
 from otlp_requests import request
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from spanhouse_proto.query_pb2 import AskRequest
+from spanhouse_proto.query_pb2_grpc import QueryStub
+from spanhouse_proto.sql_pb2 import SqlRequest
+from spanhouse_proto.sql_pb2_grpc import SqlStub
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -90,6 +96,27 @@ def test_questions_are_timed_by_name_and_door(shared_server):
         ("http", "trace", "404"): 1,
     }
     assert seen["spanhouse_query_seconds_count", "http", "functions"] == 2
+
+
+def test_answers_that_are_streamed_over_grpc_are_timed_too(server):
+    """By the question that an Ask names, if there is one of that name, and raw SQL as sql; whatever their end."""
+    with grpc.insecure_channel(server.grpc) as channel:
+        query, raw = QueryStub(channel), SqlStub(channel)
+        for question in ("services", "invented"):
+            with suppress(grpc.RpcError):
+                list(query.Ask(AskRequest(question=question), timeout=PATIENCE_SECONDS))
+        for statement in ("SELECT 1", "SELECT 2", "SELEC 1"):
+            with suppress(grpc.RpcError):
+                list(raw.Run(SqlRequest(statement=statement), timeout=PATIENCE_SECONDS))
+    seen = samples(server)
+    asked = {key[1:]: value for key, value in seen.items() if key[0] == "spanhouse_queries_total"}
+    assert asked == {
+        ("grpc", "services", "OK"): 1,
+        ("grpc", "unknown", "NOT_FOUND"): 1,
+        ("grpc", "sql", "OK"): 2,
+        ("grpc", "sql", "INVALID_ARGUMENT"): 1,
+    }
+    assert seen["spanhouse_query_seconds_count", "grpc", "sql"] == 3
 
 
 def test_tables_are_shown_with_their_rows_and_bytes(server):

@@ -10,12 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.rules import Role
-from spanhouse_backend.query.clickhouse_http.errors import (
-    ACCESS_DENIED,
-    AUTHENTICATION_FAILED,
-    REQUIRED_PASSWORD,
-    Refused,
-)
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 
 _OPEN_PATHS = frozenset({"/ping", "/replicas_status"})
 _HOW = "send the token as the password (HTTP Basic), as X-ClickHouse-Key, or as `Authorization: Bearer TOKEN`"
@@ -51,11 +46,11 @@ class ClickHouseAccess:
         self._report("clickhouse", refusal.kind)
         await gate.note(peer, f"{scope['method']} over the ClickHouse port", refusal)
         if refusal.known:
-            code, message = ACCESS_DENIED, refusal.message
+            code, message = Code.ACCESS_DENIED, refusal.message
         elif refusal.guess:
-            code, message = AUTHENTICATION_FAILED, f"the token that was sent is not known here: {_HOW}"
+            code, message = Code.AUTHENTICATION_FAILED, f"the token that was sent is not known here: {_HOW}"
         else:
-            code, message = REQUIRED_PASSWORD, f"a token with the role {Role.SQL.value} is needed: {_HOW}"
+            code, message = Code.REQUIRED_PASSWORD, f"a token with the role {Role.SQL.value} is needed: {_HOW}"
         await Refused(code, message).trouble.response()(scope, receive, send)
 
 

@@ -7,13 +7,13 @@ statement's SETTINGS clause gets them beside it and judges them (`sql_settings`)
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion, StatementFailed
 from spanhouse_backend.query.sql_guard import Statement, Tree, check, statement_tree
 from spanhouse_backend.query.sql_names import DATABASE, Refused, check_table
 from spanhouse_backend.query.sql_settings import condition_of, filters_literal, take_settings
+from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.store.sandbox import Parser
 
 MAX_STATEMENT_BYTES = 64 * 1024
@@ -48,9 +48,11 @@ class SqlChecker:
     def __init__(self, parser: Parser, *, as_clickhouse: bool = False) -> None:
         self._parser = parser
         self._as_clickhouse = as_clickhouse
-        self._parse_sql = _sql("parse_statement.sql")
-        self._rewrite_sql = _sql("rewrite_statement.sql")
-        self._about_table_sql = {kind: _sql(f"{kind}_table.sql") for kind in ("describe", "show_create", "exists")}
+        self._parse_sql = statement_text("parse_statement.sql")
+        self._rewrite_sql = statement_text("rewrite_statement.sql")
+        self._about_table_sql = {
+            kind: statement_text(f"{kind}_table.sql") for kind in ("describe", "show_create", "exists")
+        }
 
     async def checked(self, statement: str, parameters: Mapping[str, str]) -> Checked:
         """What to run for a statement and the values of its `{name:Type}` placeholders.
@@ -111,10 +113,6 @@ class SqlChecker:
         check_table(*["", *table.split(".")][-2:])
         tree, _ = statement_tree(await self._parsed(f"SELECT {text}"))
         return condition_of(tree, await self._check(tree))
-
-
-def _sql(name: str) -> str:
-    return (files("spanhouse_backend.query") / "sql" / name).read_text(encoding="utf-8")
 
 
 def _check_texts(statement: str, parameters: Mapping[str, str]) -> None:

@@ -32,9 +32,10 @@ def statement(file: str, parameters: Mapping[str, Any] | None = None, /, **fragm
         for name, value in fragment.parameters.items():
             if together.setdefault(name, value) != value:
                 raise ValueError(f"two values for the parameter {name} of {file}")
-    return Fragment(_PLACEHOLDER.sub(lambda match: fragments[match[1]].sql, _text(file)), together)
+    return Fragment(_PLACEHOLDER.sub(lambda match: fragments[match[1]].sql, statement_text(file)), together)
 
 
 @cache
-def _text(file: str) -> str:
+def statement_text(file: str) -> str:
+    """The statement of sql/`file` as it stands there."""
     return (files("spanhouse_backend.query") / "sql" / file).read_text(encoding="utf-8").strip()

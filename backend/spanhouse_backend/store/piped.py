@@ -106,12 +106,11 @@ class Pipes:
         self._turns = Turns(at_once, waiting)
         self._wait_seconds = wait_seconds
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="spanhouse-piped")
-        self._kill_threads = ThreadPoolExecutor(1, thread_name_prefix="spanhouse-piped-kill")
+        self._kill_threads = ThreadPoolExecutor(at_once, thread_name_prefix="spanhouse-piped-kill")
         self._sessions = Sessions(path)
         self._killer = chdb.connect(path)  # type: ignore[no-untyped-call]
         self._running = threading.Lock()
         self._marks: set[str] = set()
-        self._closing = False
 
     @classmethod
     async def open(cls, engine_folder: Path, at_once: int, waiting: int, wait_seconds: float) -> Self:
@@ -132,28 +131,13 @@ class Pipes:
                 await self._turns.take(sender)
         except TimeoutError as error:
             raise Overloaded(f"it was no turn for {self._wait_seconds:g} s: try again later") from error
-        loop = asyncio.get_running_loop()
         mark = f"spanhouse-piped-{secrets.token_hex(8)}"
+        reader, transport, sink = await self._pipe()
         try:
-            source, sink = os.pipe()
-        except OSError as error:
-            self._turns.give_back()
-            raise StoreUnavailable(f"making a pipe: {error.strerror}") from error
-        with suppress(OSError):  # fewer bytes do too
-            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        try:
-            future: Future[tuple[Summary, bytes]] = self._threads.submit(self._work, order, mark, sink)
-        except RuntimeError as error:
-            self._turns.give_back()
-            os.close(source)
-            os.close(sink)
-            raise StoreUnavailable("the server is stopping") from error
-        future.add_done_callback(lambda _: _on_loop(loop, self._turns))
-        outcome = asyncio.wrap_future(future)
-        reader = asyncio.StreamReader(limit=_PIECE_BYTES)
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", buffering=0)
-        )
+            outcome = asyncio.wrap_future(self._begun(order, mark, sink))
+        except StoreUnavailable:
+            transport.close()
+            raise
         try:
             yield Piped(reader, outcome)
         finally:
@@ -166,35 +150,63 @@ class Pipes:
                 with suppress(RuntimeError):  # closing, which stops it too
                     self._kill_threads.submit(self._kill, mark)
 
+    async def _pipe(self) -> tuple[asyncio.StreamReader, asyncio.ReadTransport, int]:
+        """A pipe's reader, what closes it, and where to write; the turn is given back when there is none."""
+        reader = asyncio.StreamReader(limit=_PIECE_BYTES)
+        try:
+            source, sink = os.pipe()
+        except OSError as error:
+            self._turns.give_back()
+            raise StoreUnavailable(f"making a pipe: {error.strerror}") from error
+        with suppress(OSError):  # fewer bytes do too
+            fcntl.fcntl(sink, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        file = os.fdopen(source, "rb", buffering=0)
+        try:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+        except BaseException:
+            self._turns.give_back()
+            file.close()
+            os.close(sink)
+            raise
+        return reader, transport, sink
+
+    def _begun(self, order: Order, mark: str, sink: int) -> "Future[tuple[Summary, bytes]]":
+        """The order, on its way; when it is over, however it ends, its turn is given back and its pipe closed."""
+        loop = asyncio.get_running_loop()
+
+        def over(_: object) -> None:
+            os.close(sink)
+            with self._running:
+                self._marks.discard(mark)
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(self._turns.give_back)
+
+        # Known before it begins, so that whoever wants it stopped goes on until it is over.
+        with self._running:
+            self._marks.add(mark)
+        try:
+            future = self._threads.submit(self._connected, order, mark, sink)
+        except RuntimeError as error:
+            over(None)
+            raise StoreUnavailable("the server is stopping") from error
+        future.add_done_callback(over)
+        return future
+
     async def close(self) -> None:
         """Stops what runs, closes the connections. The engine must still be open."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        with self._running:
-            self._closing = True
-            marks = list(self._marks)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._running:
+            marks = list(self._marks)
         for mark in marks:
             self._kill(mark)
         self._threads.shutdown()
         self._kill_threads.shutdown()
         self._sessions.close()
         self._killer.close()
-
-    def _work(self, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
-        try:
-            with self._running:
-                if self._closing:
-                    raise StoreUnavailable("the server is stopping")
-                self._marks.add(mark)
-            try:
-                return self._connected(order, mark, sink)
-            finally:
-                with self._running:
-                    self._marks.discard(mark)
-        finally:
-            os.close(sink)
 
     def _connected(self, order: Order, mark: str, sink: int) -> tuple[Summary, bytes]:
         """Runs an order on a connection of its own, or on its session's, which does not outlive what fails."""
@@ -278,8 +290,3 @@ def _failure(message: str) -> StatementFailed:
     """The engine's error, without what it repeats at each layer."""
     codes = _CODE.findall(message)
     return StatementFailed(_CODE.split(message)[-1].strip(), int(codes[-1]) if codes else None)
-
-
-def _on_loop(loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
-    with suppress(RuntimeError):  # the loop is closed, and nobody waits
-        loop.call_soon_threadsafe(turns.give_back)

@@ -18,7 +18,7 @@ from starlette.types import Scope, Send
 from spanhouse_backend.connections import BREAK_OFF
 from spanhouse_backend.errors import SpanhouseError
 from spanhouse_backend.query.clickhouse_http.blocks import compressed
-from spanhouse_backend.query.clickhouse_http.errors import TIMEOUT_EXCEEDED, Refused, trouble_of
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused, trouble_of
 from spanhouse_backend.store.piped import Piped, Summary
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Answering:
             async with asyncio.timeout_at(self._deadline):
                 return await wait()
         except TimeoutError as error:
-            raise Refused(TIMEOUT_EXCEEDED, f"the answer was not over after {self._seconds:g} s") from error
+            raise Refused(Code.TIMEOUT_EXCEEDED, f"the answer was not over after {self._seconds:g} s") from error
 
     async def _break_off(self, message: str, tag: str) -> None:
         self._scope.setdefault("state", {})["broken"] = True

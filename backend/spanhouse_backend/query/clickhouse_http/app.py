@@ -19,13 +19,7 @@ from spanhouse_backend.query.clickhouse_http.answering import Answering, send_wh
 from spanhouse_backend.query.clickhouse_http.asked import Asked, asked_by, is_on, joined
 from spanhouse_backend.query.clickhouse_http.blocks import compressed, decompressed
 from spanhouse_backend.query.clickhouse_http.body import Bodies
-from spanhouse_backend.query.clickhouse_http.errors import (
-    QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
-    SYNTAX_ERROR,
-    UNKNOWN_DATABASE,
-    Refused,
-    trouble_of,
-)
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused, trouble_of
 from spanhouse_backend.query.clickhouse_http.formats import known_format, media_type
 from spanhouse_backend.query.clickhouse_http.hello import hello, is_hello
 from spanhouse_backend.query.clickhouse_http.settings import reading_settings, writing_settings
@@ -112,7 +106,9 @@ class ClickHouseHttp:
     @contextmanager
     def _named(self, query_id: str) -> Iterator[None]:
         if query_id in self._running:
-            raise Refused(QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, f"a query with query_id = {query_id} runs already")
+            raise Refused(
+                Code.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, f"a query with query_id = {query_id} runs already"
+            )
         self._running.add(query_id)
         try:
             yield
@@ -128,7 +124,9 @@ class ClickHouseHttp:
             body = decompressed(sent, max_bytes) if asked.decompress else sent
             statement = "" if writes else joined(asked.query, body)
             if not (statement or body or asked.query).strip():
-                raise Refused(SYNTAX_ERROR, "there is no statement: send one as the body, or as the parameter query")
+                raise Refused(
+                    Code.SYNTAX_ERROR, "there is no statement: send one as the body, or as the parameter query"
+                )
             if asked.output_format == "Native" and is_hello(statement or body[:200].decode("latin-1")):
                 data = hello(port.engine.display_name, port.engine.version, port.engine.timezone)
                 data = compressed(data) if asked.compress else data
@@ -141,7 +139,9 @@ class ClickHouseHttp:
 
     async def _reading(self, asked: Asked, statement: str) -> tuple[Order, str]:
         if asked.database not in ("", DATABASE):
-            raise Refused(UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {DATABASE!r}")
+            raise Refused(
+                Code.UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {DATABASE!r}"
+            )
         checked = await self._port.checker.checked(statement, asked.parameters)
         settings = {FILTERS: checked.filters} if checked.filters else {}
         settings |= reading_settings({**asked.settings, **checked.settings}, self._port.limits)
@@ -168,6 +168,9 @@ class ClickHouseHttp:
             session=asked.session,
             session_seconds=asked.session_seconds,
         )
+        if written.streams:
+            output_format = known_format(written.output_format or asked.output_format)
+            return order._replace(output_format=output_format, compression=asked.encoding), output_format
         return order, asked.output_format if written.answers else ""
 
     async def _run(self, request: Request, order: Order, asked: Asked, output_format: str, send: Send) -> None:

@@ -7,13 +7,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from spanhouse_backend.query.clickhouse_http.errors import (
-    BAD_ARGUMENTS,
-    INCORRECT_DATA,
-    INVALID_SESSION_TIMEOUT,
-    NOT_IMPLEMENTED,
-    Refused,
-)
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.query.clickhouse_http.settings import PROTOCOL
 from spanhouse_backend.query.formats import qualities
 
@@ -56,12 +50,14 @@ def asked_by(request: Request) -> Asked:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if given.setdefault(name, value) != value:
-            raise Refused(BAD_ARGUMENTS, f"{name[:100]}: it is given twice, with different values")
+            raise Refused(Code.BAD_ARGUMENTS, f"{name[:100]}: it is given twice, with different values")
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        raise Refused(NOT_IMPLEMENTED, "multipart bodies are not taken: send the statement as the body")
+        raise Refused(Code.NOT_IMPLEMENTED, "multipart bodies are not taken: send the statement as the body")
     query_id = given.get("query_id") or secrets.token_hex(16)
     if not _QUERY_ID.fullmatch(query_id):
-        raise Refused(BAD_ARGUMENTS, "query_id: it is longer than 200 characters or has some that are not printable")
+        raise Refused(
+            Code.BAD_ARGUMENTS, "query_id: it is longer than 200 characters or has some that are not printable"
+        )
     parameters = {
         name.removeprefix(_PARAMETER_PREFIX): value
         for name, value in given.items()
@@ -90,7 +86,9 @@ def _session_seconds(text: str) -> float:
     if not text:
         return _SESSION_SECONDS
     if not text.isdecimal() or int(text) > _MAX_SESSION_SECONDS:
-        raise Refused(INVALID_SESSION_TIMEOUT, f"session_timeout: {text[:100]!r} is not 0 to {_MAX_SESSION_SECONDS}")
+        raise Refused(
+            Code.INVALID_SESSION_TIMEOUT, f"session_timeout: {text[:100]!r} is not 0 to {_MAX_SESSION_SECONDS}"
+        )
     return float(text)
 
 
@@ -113,4 +111,4 @@ def joined(query: str, body: bytes) -> str:
     try:
         return "\n".join(part for part in (query, body.decode()) if part.strip())
     except UnicodeDecodeError as error:
-        raise Refused(INCORRECT_DATA, "the statement is not UTF-8") from error
+        raise Refused(Code.INCORRECT_DATA, "the statement is not UTF-8") from error

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import lz4.block
 from clickhouse_cityhash.cityhash import CityHash128
 
-from spanhouse_backend.query.clickhouse_http.errors import INCORRECT_DATA, QUERY_IS_TOO_LARGE, Refused
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.query.clickhouse_http.zstd import zstd
 
 _NONE, _LZ4, _ZSTD = 0x02, 0x82, 0x90
@@ -34,7 +34,7 @@ def decompressed(data: bytes, max_bytes: int) -> bytes:
     for method, size, packed in _blocks(data):
         total += size
         if total > max_bytes:
-            raise Refused(QUERY_IS_TOO_LARGE, f"the body has more than {max_bytes} bytes, which is the limit")
+            raise Refused(Code.QUERY_IS_TOO_LARGE, f"the body has more than {max_bytes} bytes, which is the limit")
         parts.append(_unpacked(method, size, packed))
     return b"".join(parts)
 
@@ -56,13 +56,13 @@ def _blocks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     while position < len(data):
         start = position + _HASH_BYTES
         if len(data) < start + _HEAD.size:
-            raise Refused(INCORRECT_DATA, "decompress=1: the body ends in the middle of a block")
+            raise Refused(Code.INCORRECT_DATA, "decompress=1: the body ends in the middle of a block")
         method, packed_size, size = _HEAD.unpack_from(data, start)
         position_after = start + packed_size
         if packed_size < _HEAD.size or position_after > len(data) or size > _MAX_BLOCK_BYTES:
-            raise Refused(INCORRECT_DATA, "decompress=1: a block says that it has another size than it has")
+            raise Refused(Code.INCORRECT_DATA, "decompress=1: a block says that it has another size than it has")
         if _hash(data[start:position_after]) != data[position:start]:
-            raise Refused(INCORRECT_DATA, "decompress=1: the checksum of a block does not fit")
+            raise Refused(Code.INCORRECT_DATA, "decompress=1: the checksum of a block does not fit")
         yield method, size, data[start + _HEAD.size : position_after]
         position = position_after
 
@@ -77,9 +77,9 @@ def _unpacked(method: int, size: int, packed: bytes) -> bytes:
         elif method == _NONE:
             unpacked = packed
         else:
-            raise Refused(INCORRECT_DATA, f"decompress=1: blocks of the method {method:#x} are not taken")
+            raise Refused(Code.INCORRECT_DATA, f"decompress=1: blocks of the method {method:#x} are not taken")
     except (lz4.block.LZ4BlockError, zstd.ZstdError) as error:
-        raise Refused(INCORRECT_DATA, f"decompress=1: a block cannot be decompressed: {error}") from error
+        raise Refused(Code.INCORRECT_DATA, f"decompress=1: a block cannot be decompressed: {error}") from error
     if len(unpacked) != size:
-        raise Refused(INCORRECT_DATA, "decompress=1: a block holds another number of bytes than it says")
+        raise Refused(Code.INCORRECT_DATA, "decompress=1: a block holds another number of bytes than it says")
     return unpacked

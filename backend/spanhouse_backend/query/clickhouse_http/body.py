@@ -14,13 +14,7 @@ import lz4.frame
 from starlette.requests import ClientDisconnect, Request
 
 from spanhouse_backend.errors import ClientGone, Overloaded
-from spanhouse_backend.query.clickhouse_http.errors import (
-    INCORRECT_DATA,
-    QUERY_IS_TOO_LARGE,
-    SOCKET_TIMEOUT,
-    UNKNOWN_COMPRESSION_METHOD,
-    Refused,
-)
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.query.clickhouse_http.zstd import zstd
 
 # A sender at 1.2 MB/s still finishes the largest body.
@@ -52,7 +46,7 @@ class Bodies:
             self._held_bytes -= len(held)
 
     async def _read(self, request: Request, max_bytes: int, held: bytearray) -> None:
-        too_large = Refused(QUERY_IS_TOO_LARGE, f"the body has more than {max_bytes} bytes, which is the limit")
+        too_large = Refused(Code.QUERY_IS_TOO_LARGE, f"the body has more than {max_bytes} bytes, which is the limit")
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > max_bytes:
             raise too_large
@@ -72,11 +66,13 @@ class Bodies:
                         # One small packet can be many pieces: let the others have their turn.
                         await asyncio.sleep(0)
         except TimeoutError as error:
-            raise Refused(SOCKET_TIMEOUT, f"the body did not come to its end within {BODY_SECONDS:.0f} s") from error
+            raise Refused(
+                Code.SOCKET_TIMEOUT, f"the body did not come to its end within {BODY_SECONDS:.0f} s"
+            ) from error
         except ClientDisconnect as error:
             raise ClientGone("the client went away") from error
         if not inflater.finished:
-            raise Refused(INCORRECT_DATA, f"the body is not {inflater.encoding}: it stops before its end")
+            raise Refused(Code.INCORRECT_DATA, f"the body is not {inflater.encoding}: it stops before its end")
 
 
 class _Zlib:
@@ -126,7 +122,7 @@ class _Inflater:
         self.encoding = content_encoding.strip().lower().removeprefix("x-") or "identity"
         if self.encoding not in _MEMBERS:
             raise Refused(
-                UNKNOWN_COMPRESSION_METHOD,
+                Code.UNKNOWN_COMPRESSION_METHOD,
                 f"Content-Encoding {self.encoding[:100]!r} is not known here; there are {', '.join(_MEMBERS)}",
             )
         self._member: Any = None
@@ -145,4 +141,4 @@ class _Inflater:
                 yield self._member.decompress(data, _PIECE_BYTES)
                 data = self._member.unused_data or b"" if self._member.eof else b""
         except (zlib.error, zstd.ZstdError, RuntimeError) as error:
-            raise Refused(INCORRECT_DATA, f"the body is not {self.encoding}: {error}") from error
+            raise Refused(Code.INCORRECT_DATA, f"the body is not {self.encoding}: {error}") from error

@@ -3,7 +3,7 @@
 Still none that takes a schema or reads and writes a file.
 """
 
-from spanhouse_backend.query.clickhouse_http.errors import UNKNOWN_FORMAT, Refused
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.query.sql_reader import MEDIA_TYPES
 
 _JSON, _LINES = "application/json; charset=UTF-8", "application/x-ndjson; charset=UTF-8"
@@ -44,7 +44,7 @@ _EXACT_NAMES = {name.lower(): name for name in _MEDIA_TYPES}
 def known_format(name: str) -> str:
     """ClickHouse's name of a format, whatever its case. Raises Refused."""
     if name.lower() not in _EXACT_NAMES:
-        raise Refused(UNKNOWN_FORMAT, f"{name[:100]!r} is not a format that answers are written in here")
+        raise Refused(Code.UNKNOWN_FORMAT, f"{name[:100]!r} is not a format that answers are written in here")
     return _EXACT_NAMES[name.lower()]
 
 

@@ -9,11 +9,7 @@ and what means nothing here, is left alone. Everything else is refused by name.
 import re
 from collections.abc import Mapping
 
-from spanhouse_backend.query.clickhouse_http.errors import (
-    BAD_ARGUMENTS,
-    SETTING_CONSTRAINT_VIOLATION,
-    Refused,
-)
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.store.sandbox import Limits
 
 PROTOCOL = frozenset(
@@ -154,7 +150,7 @@ def reading_settings(given: Mapping[str, str], limits: Limits) -> dict[str, str]
             settings[name] = value
         elif name not in _IGNORED:
             raise Refused(
-                SETTING_CONSTRAINT_VIOLATION,
+                Code.SETTING_CONSTRAINT_VIOLATION,
                 f"the setting {name[:100]} is not open here: leave it out; docs/clickhouse-http.md lists what is",
             )
     return settings | {"readonly": "1"}
@@ -163,14 +159,14 @@ def reading_settings(given: Mapping[str, str], limits: Limits) -> dict[str, str]
 def writing_settings(given: Mapping[str, str]) -> dict[str, str]:
     """The settings for a statement of an administrator: all but those that lead to files of the machine."""
     if given.get("format_schema") and given.get("format_schema_source") != "string":
-        raise Refused(SETTING_CONSTRAINT_VIOLATION, "format_schema is taken with format_schema_source=string only")
+        raise Refused(Code.SETTING_CONSTRAINT_VIOLATION, "format_schema is taken with format_schema_source=string only")
     for name in given:
         if name not in ("format_schema", "format_schema_source") and _NEVER.fullmatch(name):
-            raise Refused(SETTING_CONSTRAINT_VIOLATION, f"the setting {name[:100]} is not open here: leave it out")
+            raise Refused(Code.SETTING_CONSTRAINT_VIOLATION, f"the setting {name[:100]} is not open here: leave it out")
     return dict(given)
 
 
 def _number(name: str, value: str) -> int:
     if not _NUMBER.fullmatch(value):
-        raise Refused(BAD_ARGUMENTS, f"{name}: {value[:100]!r} is not a number")
+        raise Refused(Code.BAD_ARGUMENTS, f"{name}: {value[:100]!r} is not a number")
     return int(float(value))

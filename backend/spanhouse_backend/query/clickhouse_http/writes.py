@@ -14,14 +14,14 @@ read as SQL; in the format Values, which may hold expressions, expressions are t
 
 import re
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion, StatementFailed
 from spanhouse_backend.query.clickhouse_http.asked import joined
-from spanhouse_backend.query.clickhouse_http.errors import ACCESS_DENIED, Refused
+from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 from spanhouse_backend.query.sql_names import TABLE_FUNCTIONS, check_function
 from spanhouse_backend.query.sql_names import Refused as NameRefused
+from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.store.sandbox import Parser
 
 _BEGINNINGS = frozenset(
@@ -52,6 +52,7 @@ _WORDS = re.compile(
     r"SETTINGS PROFILE|WORKLOAD|RESOURCE))\b",
     re.IGNORECASE,
 )
+_FORMAT = re.compile(r"\nFORMAT (\w+)\s*$")
 _ENDS_WITH_ROWS = re.compile(r"\bFORMAT \w+\s*$")
 VALUES_SETTINGS = {
     "input_format_values_interpret_expressions": "0",
@@ -69,6 +70,10 @@ class Written(NamedTuple):
     """What the rows are written in, '' for a statement that brings none."""
     answers: bool = False
     """Whether it has an answer, which is written in a format."""
+    streams: bool = False
+    """Whether that may be large, and written while it is read; then it names no format itself."""
+    output_format: str = ""
+    """The one that it named, '' for none."""
 
 
 class Writes:
@@ -77,7 +82,7 @@ class Writes:
     def __init__(self, parser: Parser, callable_names: Iterable[str]) -> None:
         self._parser = parser
         self._closed = frozenset(name for name in callable_names if not _is_open(name))
-        self._format_sql = sql("format_statement.sql")
+        self._format_sql = statement_text("format_statement.sql")
 
     async def written(self, query: str, body: bytes) -> Written:
         """The statement in `query` and `body`: rows, or all or the end of the statement.
@@ -99,27 +104,30 @@ class Writes:
             raise InvalidQuestion("query", str(failed).partition(": In scope SELECT formatQuery")[0]) from failed
         first = text.lstrip("( \n").partition(" ")[0].partition("\n")[0].upper()
         if first not in _BEGINNINGS:
-            raise Refused(ACCESS_DENIED, f"{first[:50]} is not open here, not to administrators either")
+            raise Refused(Code.ACCESS_DENIED, f"{first[:50]} is not open here, not to administrators either")
         if first == "INSERT" and _ENDS_WITH_ROWS.search(text):
-            raise Refused(ACCESS_DENIED, "INSERT with rows: write it as INSERT INTO table (columns) FORMAT name")
+            raise Refused(Code.ACCESS_DENIED, "INSERT with rows: write it as INSERT INTO table (columns) FORMAT name")
         self._require_within_data(text)
+        if first in ("SELECT", "WITH"):
+            named = _FORMAT.search(text)
+            return Written(
+                text[: named.start()] if named else text,
+                output_format=named[1] if named else "",
+                answers=True,
+                streams=True,
+            )
         return Written(text, answers=first in _ANSWERING)
 
     def _require_within_data(self, text: str) -> None:
         bare = _TEXT.sub("''", text)
         for name in _CALL.findall(bare):
             if name.lower() in self._closed:
-                raise Refused(ACCESS_DENIED, f"{name}() reaches beyond the data, or is not known not to")
+                raise Refused(Code.ACCESS_DENIED, f"{name}() reaches beyond the data, or is not known not to")
         for engine in _ENGINE.findall(bare):
             if not _ENGINES.fullmatch(engine):
-                raise Refused(ACCESS_DENIED, f"a table of the engine {engine} would keep its data elsewhere")
+                raise Refused(Code.ACCESS_DENIED, f"a table of the engine {engine} would keep its data elsewhere")
         if word := _WORDS.search(_QUOTED_NAME.sub("``", bare)):
-            raise Refused(ACCESS_DENIED, f"{word[0]} reaches beyond the data, which nobody may from here")
-
-
-def sql(name: str) -> str:
-    """A statement of ours."""
-    return (files("spanhouse_backend.query") / "sql" / name).read_text(encoding="utf-8")
+            raise Refused(Code.ACCESS_DENIED, f"{word[0]} reaches beyond the data, which nobody may from here")
 
 
 def _is_open(name: str) -> bool:
