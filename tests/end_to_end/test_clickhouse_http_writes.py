@@ -2,8 +2,10 @@
 
 import clickhouse_connect
 import httpx
+import pyarrow as pa
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess
+from otlp_requests import request
 from token_files import bearer, tokens_of_each_role
 
 WRITES = ("--clickhouse-http", "127.0.0.1:0", "--clickhouse-http-writes", "on")
@@ -87,6 +89,21 @@ def test_statements_that_are_asked_of_a_server_by_another_spanhouse(writable):
     refused = ask(writable, many, query="INSERT INTO otel_mine FORMAT CSV")
     assert (refused.status_code, refused.headers["X-ClickHouse-Exception-Code"]) == (400, "27")
     assert ask(writable, "SELECT count() FROM otel_mine").text == before
+
+
+def test_another_spanhouse_keeps_its_spans_here(writable, tmp_path):
+    """Its schema, its inserts, its questions in every format and its raw SQL go through the port."""
+    url = f"http://{writable.clickhouse_http}/elsewhere"
+    with ServerProcess(tmp_path / "other", "--clickhouse", url) as other:
+        body = request("far", [1000] * 10).SerializeToString()
+        assert [code.name for code in other.export(body, body)] == ["OK", "OK"]
+        (row,) = other.get("/api/v1/functions", since="1h").json()["rows"]
+        assert row["calls"] == 10
+        arrow = other.get("/api/v1/functions", since="1h", format="arrow")
+        assert pa.ipc.open_stream(arrow.content).read_all()["calls"].to_pylist() == [10]
+        raw = other.get("/api/v1/sql", query="SELECT count() AS n FROM otel_traces", format="csv")
+        assert raw.text == '"n"\n10\n'
+    assert ask(writable, "SELECT count() FROM elsewhere.otel_traces").text == "10\n"
 
 
 REACHING = [

@@ -165,7 +165,8 @@ class ClickHouseHttp:
             rows=written.rows,
             rows_format=written.rows_format,
             default_format=asked.output_format,
-            session=asked.session,
+            # A session that was made read-only would stay so.
+            session="" if "readonly" in settings else asked.session,
             session_seconds=asked.session_seconds,
         )
         if written.streams:

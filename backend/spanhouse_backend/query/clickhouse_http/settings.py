@@ -163,7 +163,9 @@ def writing_settings(given: Mapping[str, str]) -> dict[str, str]:
     for name in given:
         if name not in ("format_schema", "format_schema_source") and _NEVER.fullmatch(name):
             raise Refused(Code.SETTING_CONSTRAINT_VIOLATION, f"the setting {name[:100]} is not open here: leave it out")
-    return dict(given)
+    # It locks the others.
+    last = {name: value for name, value in given.items() if name == "readonly"}
+    return {name: value for name, value in given.items() if name != "readonly"} | last
 
 
 def _number(name: str, value: str) -> int:
