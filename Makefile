@@ -31,7 +31,7 @@ test-pythons: $(READY) ## run the client's tests under Python 3.11, 3.12 and 3.1
 	$(BIN)/python tools/test_pythons.py
 
 chaos: $(READY) ## the long form of the tests that kill, fill and overload (CHAOS_ROUNDS=20)
-	SPANHOUSE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/end_to_end/test_exactly_once.py \
+	SPANHOUSE_CHAOS_ROUNDS=$(CHAOS_ROUNDS) $(BIN)/python -m pytest tests/end_to_end/test_exactly_once.py tests/end_to_end/test_clickhouse_server.py \
 		tests/end_to_end/test_disk_full.py tests/end_to_end/test_corrupt_load.py \
 		tests/end_to_end/test_overload.py
 

@@ -31,6 +31,7 @@ BACKEND_PACKAGES = frozenset(
         "pydantic",
         "rich",
         "structlog",
+        "urllib3",
         "uvicorn",
         "yaml",
     }
