@@ -158,6 +158,15 @@ def test_rows_are_drawn_as_a_chart(query, page):
     )
 
 
+def test_a_chart_is_drawn_over_what_tells_the_rows_apart(query, page):
+    query("SELECT 'all' AS same, concat('f', toString(number)) AS name, number AS calls FROM numbers(3)")
+    table(page)
+    page.get_by_role("link", name="Chart").click()
+    plot = page.locator(".plot.js-plotly-plot")
+    expect(plot).to_be_visible()
+    assert plot.evaluate("plot => plot.data.map(({ x, y }) => [[...x], [...y]])") == [[["f0", "f1", "f2"], [0, 1, 2]]]
+
+
 def test_whatever_rows_carry_is_text(query, page, served):
     """Also the names of columns, in the table and in the chart."""
     fill(served, request("hostile", [5], name=MARKUP))

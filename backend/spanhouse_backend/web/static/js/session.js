@@ -28,7 +28,7 @@ export function may(session, roles) {
   return !session.needed || session.roles.some((role) => roles.includes(role));
 }
 
-/** For the bar: the token's name and a way to sign out; empty where nobody has to sign in. */
+/** For the bar: the way to sign out, which names the token; empty where nobody has to sign in. */
 export function accountElement() {
   whoami().then(showAccount);
   return account;
@@ -101,7 +101,7 @@ function showAccount({ needed, name }) {
     await known.catch(() => undefined);
     location.reload();
   };
-  fill(account, h("span", { class: "hint", title: "The token that you are signed in with" }, name), h("button", { type: "button", onclick: leave }, "Sign out"));
+  fill(account, h("button", { type: "button", title: `Signed in with the token ${name}`, onclick: leave }, "Sign out"));
 }
 
 /**

@@ -314,9 +314,12 @@ class Query {
 }
 
 /** Which columns are drawn over which: what the URL says, or the first that make sense. @param {import("../state.js").State} state @param {Result} result */
-function chosen(state, { names, types }) {
+function chosen(state, { names, types, lines }) {
   const named = names.indexOf(state.x ?? "");
-  const x = named >= 0 ? named : Math.max(0, types.findIndex((type) => !isNumber(type)));
+  const others = [...types.keys()].filter((column) => !isNumber(types[column]));
+  // A column that tells the rows apart: of another, several would be drawn at one place.
+  const telling = others.find((column) => new Set(lines.map(({ cells }) => cells[column])).size === lines.length);
+  const x = named >= 0 ? named : (telling ?? others[0] ?? 0);
   const wanted = names.indexOf(state.y ?? "");
   const numbers = [...types.keys()].filter((column) => isNumber(types[column]) && column !== x);
   const y = numbers.includes(wanted) ? [wanted] : numbers;
