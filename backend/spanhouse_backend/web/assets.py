@@ -24,8 +24,8 @@ _TYPES = {
 # The best for our own, which are small; plotly.js is five megabytes, of which this takes a third of the time.
 _LEVEL, _PLOTLY_LEVEL = 9, 5
 _PAGE = "index.html"
-# Views are loaded when somebody goes there: all other modules are needed at once.
-_LATER = "js/views/"
+# Views are loaded when somebody goes there, but for the one that is there first; all other modules are needed at once.
+_VIEWS, _FIRST_VIEW = "js/views/", "js/views/functions.js"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def site(grpc_port: int) -> Site:
     found = dict(_walk(files("spanhouse_backend.web") / "static"))
     template = found.pop(_PAGE).decode()
     build = _hash(b"".join(name.encode() + found[name] for name in sorted(found)))
-    modules = [name for name in sorted(found) if name.endswith(".js") and not name.startswith(_LATER)]
+    modules = [name for name in sorted(found) if name.endswith(".js") and _at_once(name)]
     page = template.format(
         build=build,
         plotly=plotly_path(),
@@ -80,6 +80,10 @@ def site(grpc_port: int) -> Site:
         preloads="\n    ".join(f'<link rel="modulepreload" href="/static/{build}/{name}">' for name in modules),
     )
     return Site(Asset.of(_PAGE, page.encode()), {f"{build}/{name}": Asset.of(name, found[name]) for name in found})
+
+
+def _at_once(module: str) -> bool:
+    return module == _FIRST_VIEW or not module.startswith(_VIEWS)
 
 
 def _walk(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:
