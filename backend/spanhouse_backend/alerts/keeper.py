@@ -41,6 +41,8 @@ _LOOK_SECONDS = 0.5
 # Of a slot, for judging and telling: the rest is for noting, so that the next slot finds what this one did.
 _SHARE_OF_SLOT = 0.8
 _MOST_SECONDS = 60.0
+# What is left of a slot when a server starts may be too little to judge in; the next one is whole.
+_LEAST_SECONDS, _LEAST_SHARE = 5.0, 0.25
 
 
 class Current(Protocol):
@@ -114,6 +116,7 @@ class Keeper:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _register(self, rules: RuleFile) -> None:
         """Notes what is in the file and what no longer is, so that it is known before anything is judged."""
@@ -140,7 +143,7 @@ class Keeper:
             now = time.time()
             begin = (int(now) - shift) // job.every * job.every + shift
             left = begin + job.every - now
-            if begin > last:
+            if begin > last and left >= min(_LEAST_SECONDS, _LEAST_SHARE * job.every):
                 last = begin
                 try:
                     if await self._notes.claim(job.name, begin, self._holder):
