@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -23,9 +24,15 @@ IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 720}
 MOST_BYTES = 150_000
 # What a picture is of: its name, the URL's query, and what is to be seen before it is taken.
+SQL = """SELECT toStartOfFiveMinutes(Timestamp) AS time, count() AS calls, countIf(StatusCode = 'Error') AS errors
+FROM otel_traces
+WHERE ServiceName = 'checkout' AND Timestamp > now() - INTERVAL 2 HOUR
+GROUP BY time
+ORDER BY time"""
 PICTURES = (
     ("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),
     ("trace", f"view=trace&trace={TRACE}", "text=send_receipt_email >> nth=0"),
+    ("query", f"view=query&show=chart&{urlencode({'sql': SQL})}", ".plot .main-svg >> nth=0"),
 )
 
 
