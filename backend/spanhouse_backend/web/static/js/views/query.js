@@ -37,6 +37,8 @@ const KEPT_STATEMENTS = 50;
 const SHOWN_CHARACTERS = 300;
 const WIDEST_COLUMN = 40;
 const CHART_ROWS = 20_000;
+const MOST_TICKS = 60;
+const TICK_CHARACTERS = 24;
 
 /** @typedef {{key: string, cells: (string | null)[]}} Line */
 /** @typedef {{names: string[], types: string[], lines: Line[]}} Result */
@@ -270,18 +272,18 @@ class Query {
     fill(this.result, choice, this.chart.element);
     const lines = result.lines.slice(0, CHART_ROWS);
     const cut = lines.length < result.lines.length ? ` The first ${count(CHART_ROWS)} rows are drawn.` : "";
-    const isTime = /^(Nullable\()?Date/.test(result.types[x]);
+    const places = lines.map(({ cells }) => (isNumber(result.types[x]) ? Number(cells[x]) : plain(cells[x] ?? "NULL")));
     await this.chart.draw(
       () =>
         y.map((column) => ({
-          name: result.names[column],
-          x: lines.map(({ cells }) => (isNumber(result.types[x]) ? Number(cells[x]) : cells[x])),
+          name: plain(result.names[column]),
+          x: places,
           y: lines.map(({ cells }) => (cells[column] === null ? null : Number(cells[column]))),
           type: kind === "bars" ? "bar" : "scatter",
           mode: kind === "points" ? "markers" : "lines",
         })),
       {
-        xaxis: { title: { text: plain(result.names[x]) }, type: isTime ? "date" : isNumber(result.types[x]) ? "linear" : "category" },
+        xaxis: { title: { text: plain(result.names[x]), standoff: 12 }, ...axisOf(result.types[x], places) },
         yaxis: y.length === 1 ? { title: { text: plain(result.names[y[0]]) } } : {},
         showlegend: y.length > 1,
       },
@@ -323,7 +325,7 @@ function chosen(state, { names, types, lines }) {
   const wanted = names.indexOf(state.y ?? "");
   const numbers = [...types.keys()].filter((column) => isNumber(types[column]) && column !== x);
   const y = numbers.includes(wanted) ? [wanted] : numbers;
-  const kind = KINDS.some(([name]) => name === state.kind) ? state.kind : /^(Nullable\()?Date/.test(types[x]) ? "lines" : "bars";
+  const kind = KINDS.some(([name]) => name === state.kind) ? state.kind : isTime(types[x]) ? "lines" : "bars";
   return { x: names.length ? x : -1, y, kind };
 }
 
@@ -397,9 +399,33 @@ function isNumber(type) {
   return /^(LowCardinality\()?(Nullable\()?(U?Int\d+|B?Float\d+|Decimal)/.test(type);
 }
 
-/** Plotly reads some markup in titles: what is a name is to stay one. @param {string} text */
+/** Plotly reads some markup wherever it writes text: what looks like it is to stay text. @param {string} text */
 function plain(text) {
-  return text.slice(0, SHOWN_CHARACTERS).replaceAll("<", "‹").replaceAll("$", "＄");
+  return text.slice(0, SHOWN_CHARACTERS).replaceAll("<", "‹");
+}
+
+/**
+ * An axis of time, of numbers, or of names, which are cut so that they leave room for what is drawn.
+ * @param {string} type
+ * @param {(string | number)[]} places
+ */
+function axisOf(type, places) {
+  if (isTime(type)) {
+    return { type: "date" };
+  }
+  if (isNumber(type)) {
+    return { type: "linear" };
+  }
+  const names = [...new Set(/** @type {string[]} */ (places))];
+  const short = (/** @type {string} */ name) => (name.length > TICK_CHARACTERS ? `${name.slice(0, TICK_CHARACTERS)}…` : name);
+  return names.length > MOST_TICKS
+    ? { type: "category", showticklabels: false }
+    : { type: "category", tickmode: "array", tickvals: names, ticktext: names.map(short) };
+}
+
+/** @param {string} type */
+function isTime(type) {
+  return /^(LowCardinality\()?(Nullable\()?Date/.test(type);
 }
 
 /**
