@@ -2,6 +2,8 @@
 
 A process of its own, as a server is: `python clickhouse_front.py DIRECTORY PORT_FILE [USER PASSWORD]`. What it is not:
 it has no rights beyond one user and one password, and no memory of sessions but temporary tables of one handle.
+Tests from end to end use spanhouse's own port instead (`Door`); here is what that has not: a user with a password, a
+start on the port it had before it was killed, and no gates, which makes it quick enough for every question.
 """
 
 import base64

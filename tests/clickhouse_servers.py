@@ -91,6 +91,38 @@ class ClickHouse:
             client.close()
 
 
+class Door:
+    """Another spanhouse's port for ClickHouse's clients, which lets everybody write, as a ClickHouse server."""
+
+    def __init__(self, directory: Path) -> None:
+        self._server = ServerProcess(
+            directory, "--clickhouse-http", "127.0.0.1:0", "--clickhouse-http-writes", "on", "--log-level", "warning"
+        )
+
+    def __enter__(self) -> Self:
+        # The engine leaves copies of schemas in the folder that its process was started in.
+        with contextlib.chdir(self._server.directory.parent):
+            self._server.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.__exit__(*error)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.clickhouse_http.rpartition(":")[2])
+
+    def url(self, database: str, port: int = 0) -> str:
+        return f"http://{USER}@127.0.0.1:{port or self.port}/{database}"
+
+    def rows(self, database: str, sql: str) -> list[tuple[object, ...]]:
+        client = clickhouse_connect.get_client(host="127.0.0.1", port=self.port, database=database)
+        try:
+            return [tuple(row) for row in client.query(sql).result_rows]
+        finally:
+            client.close()
+
+
 def place_on(server: ClickHouse, database: str) -> Server:
     """A database on it, for a `Store` in the test's own process."""
     return Server(replace(parse_url(server.url(database)), password=PASSWORD))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from clickhouse_servers import ClickHouse, spanhouse_on
+from clickhouse_servers import Door, spanhouse_on
 from harness import ServerProcess
 
 # Modules whose tests are run with a server over the embedded engine, and again with one over a ClickHouse server.
@@ -17,14 +17,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def shared_server(request, tmp_path_factory) -> Iterator[ServerProcess]:
-    """A running server for a module whose tests tell their spans apart by service name."""
+    """A running server for a module whose tests tell their spans apart by service name.
+
+    Its ClickHouse server is another spanhouse's port for ClickHouse's clients.
+    """
     directory = tmp_path_factory.mktemp("shared")
     if getattr(request, "param", "embedded") == "embedded":
         with ServerProcess(directory / "data") as process:
             yield process
     else:
         with (
-            ClickHouse(directory / "engine") as clickhouse,
+            Door(directory / "door") as clickhouse,
             spanhouse_on(clickhouse.url("spans"), directory, "data") as process,
         ):
             yield process

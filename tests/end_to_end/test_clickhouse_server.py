@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import grpc
 import httpx
 import pytest
-from clickhouse_servers import PASSWORD, ClickHouse, Fault, Proxy, spanhouse_on
+from clickhouse_servers import PASSWORD, ClickHouse, Door, Fault, Proxy, spanhouse_on
 from harness import EXPORT, PATIENCE_SECONDS, ServerProcess
 from otlp_requests import request
 
@@ -25,13 +25,13 @@ COUNTS = (
 
 
 @pytest.fixture(scope="module")
-def clickhouse(tmp_path_factory) -> Iterator[ClickHouse]:
-    """One ClickHouse for the module; each test has a database of its own."""
-    with ClickHouse(tmp_path_factory.mktemp("clickhouse") / "engine") as server:
+def clickhouse(tmp_path_factory) -> Iterator[Door]:
+    """The port of another spanhouse for the module; each test has a database of its own."""
+    with Door(tmp_path_factory.mktemp("clickhouse") / "door") as server:
         yield server
 
 
-def counts(clickhouse: ClickHouse, database: str) -> dict[object, object]:
+def counts(clickhouse: ClickHouse | Door, database: str) -> dict[object, object]:
     """Spans by service, the same from the raw table and from every rollup."""
     raw, *rollups = (dict(clickhouse.rows(database, sql)) for sql in COUNTS)
     assert rollups == [raw] * len(rollups)
