@@ -130,6 +130,11 @@ REACHING = [
     "ALTER TABLE otel_mine MOVE PARTITION 1 TO DISK 'default'",
     "CREATE DATABASE d ENGINE = Filesystem('/')",
     "CREATE FUNCTION f AS (x) -> x",
+    "SELECT 1 PARALLEL WITH SYSTEM SHUTDOWN",
+    "SELECT 1 FORMAT Template SETTINGS format_template_row = '/etc/passwd'",
+    "SELECT 1 SETTINGS dialect = 'prql'",
+    "CREATE NAMED COLLECTION c AS a = 'b'",
+    "DROP USER default",
     "SELECT * FROM remote('127.0.0.1:1', system.one)",
     "SELECT * FROM system.one WHERE hostName() = 'x'",
     "SELECT 1; SELECT file('/etc/passwd')",
@@ -157,6 +162,17 @@ def test_nobody_reaches_beyond_the_data(writable, statement):
     assert answer.headers["X-ClickHouse-Exception-Code"] in {"497", "62", "344"}
     assert "root:" not in answer.text
     assert ask(writable, "SELECT countIf(b LIKE '%root:%') FROM otel_mine").text == "0\n"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"dialect": "kusto"}, {"format_template_row": "/etc/passwd"}, {"format_schema": "x:X"}, {"query_cache_tag": "x"}],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_settings_that_lead_to_files_or_change_how_sql_is_read_are_refused(writable, setting):
+    """Whatever else is set is the administrator's own affair."""
+    assert ask(writable, "SELECT 1", **setting).headers["X-ClickHouse-Exception-Code"] == "452"
+    assert ask(writable, "SELECT 1", max_threads="1", allow_experimental_analyzer="1").text == "1\n"
 
 
 def test_only_administrators_write_and_only_where_the_server_lets_them(tmp_path):

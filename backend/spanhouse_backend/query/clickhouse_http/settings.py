@@ -128,8 +128,8 @@ _IGNORED = frozenset(
         "wait_for_async_insert",
     }
 )
-# Names of files on the server's machine, and our own.
-_NEVER = re.compile(r"format_template_.*|output_format_schema|query_cache_tag|.*_(path|file)")
+# Names of files on the server's machine, how a statement is read, which was checked as it is read now, and our own.
+_NEVER = re.compile(r"format_template_.*|output_format_schema|.*_(path|file)|.*dialect|implicit_.*|query_cache_tag")
 _NUMBER = re.compile(r"\d{1,18}(\.\d+)?")
 
 
@@ -142,10 +142,11 @@ def reading_settings(given: Mapping[str, str], limits: Limits) -> dict[str, str]
     settings["result_overflow_mode"] = "throw"  # an answer that was cut would look like one that was not
     for name, value in given.items():
         if name in _LIMITS:
-            if (wanted := _number(name, value)) > 0:  # 0 would be none
-                settings[name] = str(min(wanted, int(settings[name])))
+            if 0 < _number(name, value) < int(settings[name]):  # 0 would be none
+                settings[name] = value
         elif name in _FURTHER_LIMITS:
-            settings[name] = str(_number(name, value))
+            _number(name, value)
+            settings[name] = value
         elif name in _HARMLESS:
             settings[name] = value
         elif name not in _IGNORED:
@@ -168,7 +169,7 @@ def writing_settings(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name != "readonly"} | last
 
 
-def _number(name: str, value: str) -> int:
+def _number(name: str, value: str) -> float:
     if not _NUMBER.fullmatch(value):
         raise Refused(Code.BAD_ARGUMENTS, f"{name}: {value[:100]!r} is not a number")
-    return int(float(value))
+    return float(value)

@@ -24,9 +24,12 @@ from spanhouse_backend.query.sql_names import Refused as NameRefused
 from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.store.sandbox import Parser
 
-_BEGINNINGS = frozenset(
-    {"ALTER", "CHECK", "CREATE", "DELETE", "DESCRIBE", "DETACH", "DROP", "EXCHANGE", "EXISTS", "EXPLAIN", "INSERT"}
-    | {"KILL", "OPTIMIZE", "RENAME", "SELECT", "SHOW", "TRUNCATE", "UPDATE", "WITH"}
+# How statements begin that may be run, as the engine writes them.
+_BEGINNINGS = re.compile(
+    r"(?:ALTER TABLE|CHECK (?:TABLE|GRANT)|CREATE (?:OR REPLACE )?(?:TEMPORARY )?(?:TABLE|VIEW|MATERIALIZED VIEW|"
+    r"DATABASE)|DELETE FROM|DESCRIBE|DETACH (?:TABLE|VIEW)|DROP (?:TEMPORARY )?(?:TABLE|VIEW|DATABASE)|EXCHANGE TABLES|"
+    r"EXISTS|EXPLAIN|INSERT INTO|KILL (?:QUERY|MUTATION)|OPTIMIZE TABLE|RENAME (?:TABLE|DATABASE)|\(*SELECT|SHOW|"
+    r"TRUNCATE|UPDATE|WITH)\b"
 )
 _ANSWERING = frozenset({"CHECK", "DESCRIBE", "EXISTS", "EXPLAIN", "KILL", "SELECT", "SHOW", "WITH"})
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[A-Za-z0-9_ .]+"|`[A-Za-z0-9_ .]+`)'
@@ -49,8 +52,8 @@ _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _QUOTED_NAME = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 _WORDS = re.compile(
     r"\b(?:INFILE|OUTFILE|DICTIONARY|NAMED COLLECTION|(?:UN)?FREEZE|FETCH (?:PART|PARTITION)|EXPORT PART\w*|"
-    r"TO (?:DISK|VOLUME)|storage_policy|disk|CREATE (?:OR REPLACE )?(?:FUNCTION|USER|ROLE|QUOTA|ROW POLICY|"
-    r"SETTINGS PROFILE|WORKLOAD|RESOURCE))\b",
+    r"TO (?:DISK|VOLUME)|PARALLEL WITH|storage_policy|disk|format_(?:template|schema)\w*|output_format_schema|"
+    r"\w*dialect|implicit_\w+|query_cache_tag)\b",
     re.IGNORECASE,
 )
 _FORMAT = re.compile(r"\nFORMAT (\w+)\s*$")
@@ -104,7 +107,7 @@ class Writes:
         except StatementFailed as failed:
             raise InvalidQuestion("query", str(failed).partition(": In scope SELECT formatQuery")[0]) from failed
         first = text.lstrip("( \n").partition(" ")[0].partition("\n")[0].upper()
-        if first not in _BEGINNINGS:
+        if not _BEGINNINGS.match(text.lstrip()):
             raise Refused(Code.ACCESS_DENIED, f"{first[:50]} is not open here, not to administrators either")
         if first == "INSERT" and _ENDS_WITH_ROWS.search(text):
             raise Refused(Code.ACCESS_DENIED, "INSERT with rows: write it as INSERT INTO table (columns) FORMAT name")
