@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from axe_core_python.sync_playwright import Axe
+from axe_findings import findings
 from browsing import NARROW, WIDE
 from playwright.sync_api import expect
 from shop_spans import FUNCTIONS
@@ -16,16 +16,6 @@ STATES = {
     "offers": lambda page: page.locator("#filter").press_sequentially("stat"),
     "nothing": lambda page: page.goto("/?filter=name%3Dnobody"),
 }
-
-
-def findings(page):
-    """What axe calls serious or critical, with the elements."""
-    found = Axe().run(page)
-    return [
-        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
-        for violation in found["violations"]
-        if violation["impact"] in {"serious", "critical"}
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

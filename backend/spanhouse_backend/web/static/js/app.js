@@ -144,7 +144,7 @@ function makeBar() {
   };
   nameTheme(chosenTheme());
   const now = h("button", { type: "button", class: "icon", title: "Refresh now (r)", "aria-label": "Refresh now", onclick: () => show() }, "↻");
-  const rest = h("button", { type: "button", title: "The REST calls behind this view", onclick: showCalls }, "API");
+  const rest = h("button", { type: "button", title: "The REST calls behind this view", onclick: () => showCalls() }, "API");
   const help = h("button", { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys", onclick: showHelp }, "?");
   const navigation = h("nav", { "aria-label": "Views" });
   fill(

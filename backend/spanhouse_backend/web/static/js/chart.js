@@ -12,7 +12,14 @@ import { onTheme } from "./theme.js";
  * @typedef {HTMLElement & {on: (event: string, listener: (what: any) => void) => void}} Plot  An element with a plot in it.
  */
 
-const CONFIG = { displaylogo: false, responsive: false, doubleClick: "reset" };
+const CONFIG = {
+  displaylogo: false,
+  responsive: false,
+  doubleClick: "reset",
+  showTips: false,
+  // All others do what dragging does, but one: that one takes the data to another server.
+  modeBarButtons: [["toImage"]],
+};
 /** plotly.js brings the style sheet of a map with it, and leaves it out where this id is there already. */
 const MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 
@@ -45,11 +52,17 @@ function plotly() {
 export class Chart {
   /** @param {string} label  What it is a chart of. */
   constructor(label) {
-    this.plot = /** @type {Plot} */ (/** @type {unknown} */ (h("div", { class: "plot", role: "img", "aria-label": label })));
+    this.plot = /** @type {Plot} */ (/** @type {unknown} */ (h("div", { class: "plot", role: "group", "aria-label": label })));
     this.summary = h("figcaption", { class: "unseen" });
     this.element = h("figure", { class: "chart" }, this.plot, this.summary);
+    this.size = "";
     this.resizing = new ResizeObserver(() => this.resize());
     this.unsubscribe = onTheme(() => this.redraw());
+    /** What has to end before it may be drawn anew, which would break it off: that somebody drags. @type {Promise<unknown> | undefined} */
+    this.dragged = undefined;
+    this.plot.addEventListener("pointerdown", () => {
+      this.dragged = pointerReleased();
+    });
     /** @type {{traces: (colours: Colours) => object[], layout: object} | undefined} */
     this.drawn = undefined;
   }
@@ -77,20 +90,39 @@ export class Chart {
 
   async redraw() {
     const library = await plotly();
-    // Closed while it was loaded.
+    await this.dragged;
+    // Closed meanwhile.
     if (this.drawn) {
       const { traces, layout } = this.drawn;
       const theme = colours();
       await library.react(this.plot, traces(theme), merged(houseLayout(theme), layout), CONFIG);
+      this.size = sizeOf(this.plot);
     }
   }
 
   async resize() {
     const library = await plotly();
-    if (this.drawn && this.plot.isConnected && this.plot.clientWidth) {
+    await this.dragged;
+    // An observer's first word is of the size in which it was just drawn.
+    if (this.drawn && this.plot.clientWidth && this.size !== sizeOf(this.plot)) {
+      this.size = sizeOf(this.plot);
       library.Plots.resize(this.plot);
     }
   }
+}
+
+/** @param {HTMLElement} plot */
+function sizeOf({ clientWidth, clientHeight }) {
+  return `${clientWidth} x ${clientHeight}`;
+}
+
+/** Resolves when it was, and whoever listens for it has been told. */
+function pointerReleased() {
+  return new Promise((resolve) => {
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, () => setTimeout(resolve), { once: true });
+    }
+  });
 }
 
 /** @typedef {ReturnType<typeof colours>} Colours */
@@ -122,15 +154,16 @@ export function colours() {
 
 /** @param {Colours} theme */
 function houseLayout(theme) {
+  const family = getComputedStyle(document.body).fontFamily;
   const axis = { gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, automargin: true };
   return {
     autosize: true,
     margin: { l: 8, r: 8, t: 8, b: 8 },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: theme.text },
+    font: { family, size: 12, color: theme.text },
     colorway: theme.series,
-    hoverlabel: { bgcolor: theme.surface, bordercolor: theme.line, font: { color: theme.text } },
+    hoverlabel: { bgcolor: theme.surface, bordercolor: theme.line, font: { family, color: theme.text } },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     modebar: { bgcolor: "transparent", color: theme.muted, activecolor: theme.accent },
     xaxis: { ...axis },

@@ -15,11 +15,14 @@ export function showHelp() {
   );
 }
 
-/** The questions that this view asked, to be asked by others. */
-export function showCalls() {
-  const made = calls();
+/**
+ * The questions that this view asked, or a part of it, to be asked by others.
+ * @param {string} [title]
+ * @param {import("./api.js").Call[]} [made]
+ */
+export function showCalls(title = "REST calls behind this view", made = calls()) {
   open(
-    "REST calls behind this view",
+    title,
     made.length === 0 && h("p", {}, "None so far."),
     h("ol", { class: "calls" }, made.map(callLine)),
     h("p", {}, "All of the API: ", h("a", { href: "/docs" }, "/docs"), "."),

@@ -36,6 +36,7 @@
 /** In the order of the navigation; the first is for URLs that name none. @type {Entry[]} */
 export const VIEWS = [
   { name: "functions", title: "Functions", keys: "g f", load: () => import("./views/functions.js") },
+  { name: "function", title: "Function", load: () => import("./views/function.js") },
   { name: "trace", title: "Trace", keys: "g t", load: () => import("./views/trace.js") },
   { name: "live", title: "Live", keys: "g l", load: () => import("./views/live.js") },
   { name: "query", title: "Query", keys: "g q", load: () => import("./views/query.js") },

@@ -7,10 +7,12 @@
  */
 
 import { ask, scope } from "../api.js";
+import { card, difference } from "../cards.js";
 import { fill, h } from "../dom.js";
 import { download } from "../download.js";
 import { quoted } from "../filter-box.js";
 import { changeBy, count, duration, percent, rate, short, times } from "../format.js";
+import { cut, functionLink } from "../function-link.js";
 import { bind } from "../keyboard.js";
 import { sparkline } from "../sparkline.js";
 import { change, current, link } from "../state.js";
@@ -20,13 +22,10 @@ import { clock, windowBefore, zoneName } from "../time.js";
 
 const MOST = 10_000;
 const DEFAULT_SORT = "-total_ns";
-const SHOWN_NAME_CHARACTERS = 300;
 // A filter has at most 4,096 characters, and a URL has to stay a URL.
 const NAMES_PER_REQUEST = 64;
 const FILTER_CHARACTERS = 3800;
 const LISTED = 3;
-// The API's parameter `name` takes no longer ones.
-const LONGEST_ASKABLE_NAME = 1024;
 
 /**
  * @typedef {import("../api.js").Row & {service: string, name: string}} FunctionRow  Of the question `functions`.
@@ -416,61 +415,15 @@ function nameCell(row) {
   return h("span", { class: "name" }, functionLink(row));
 }
 
-/** @param {{service: string, name: string}} row */
-function functionLink({ service, name }) {
-  const askable = name.length <= LONGEST_ASKABLE_NAME;
-  const href = askable && link({ view: "function", service, name });
-  return h("a", { href, title: name, dir: "auto" }, cut(name) || "(no name)");
-}
-
 /** To the trace of the longest call. @param {FunctionRow} row */
 function traceLink({ max_ns, slowest_trace_id }) {
   const text = duration(max_ns);
   return slowest_trace_id ? h("a", { href: link({ view: "trace", trace: slowest_trace_id }), title: "Its trace" }, text) : text;
 }
 
-/** @param {string} name */
-function cut(name) {
-  return name.length > SHOWN_NAME_CHARACTERS ? `${name.slice(0, SHOWN_NAME_CHARACTERS)}…` : name;
-}
-
 /** @param {FunctionRow[]} rows @param {string} field */
 function sum(rows, field) {
   return rows.reduce((total, row) => total + row[field], 0);
-}
-
-/**
- * One number of all calls.
- * @param {string} title
- * @param {import("../dom.js").Child} value
- * @param {import("../dom.js").Child} about
- * @param {import("../dom.js").Child} [change]
- */
-function card(title, value, about, change) {
-  return h(
-    "article",
-    { class: "card" },
-    h("h2", {}, title),
-    h("p", { class: "value" }, value),
-    about && h("div", { class: "about" }, about),
-    change,
-  );
-}
-
-/**
- * A change since the window before.
- * @param {number | undefined} now
- * @param {number} before
- * @param {string} [more]  What kind of news it is when it is more.
- */
-function difference(now, before, more = "") {
-  if (!before || now === undefined) {
-    return null;
-  }
-  const ratio = now / before;
-  const text = changeBy(ratio);
-  const kind = text === "±0%" ? "" : ratio > 1 ? more : more && "better";
-  return h("p", { class: `difference ${kind}`, title: "than in the window before, as long as this one" }, `${text} vs. before`);
 }
 
 /** @param {import("../api.js").Answer | null | undefined} changes @param {{seconds: number} | null} before */
