@@ -12,12 +12,14 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import grpc
 import uvicorn
+from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -40,7 +42,7 @@ from spanhouse_backend.connections import (
     grpc_bounds,
 )
 from spanhouse_backend.doors import ClickHouseDoor, GrpcDoor, HttpDoor
-from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.errors import SettingsError, StoreUnusable
 from spanhouse_backend.ingest.admission import Admission
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.commit import GroupCommitter, Limits
@@ -67,6 +69,7 @@ from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.settings import Address, Settings
+from spanhouse_backend.store.copying import Copied, Copying
 from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
 from spanhouse_backend.store.piped import Pipes
 from spanhouse_backend.store.place import Place
@@ -265,6 +268,28 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
             return await asyncio.to_thread(question, str(address))
         finally:
             await server.stop(None)
+
+
+async def copy_to(settings: Settings, tell: Callable[[str, int, int], None]) -> list[Copied]:
+    """Copies what the data directory of `settings` holds to its ClickHouse server; see store/copying.py.
+
+    Raises StoreHeld while a server has the directory, StoreUnusable, StoreUnavailable.
+    """
+    if not settings.data.is_dir():
+        raise StoreUnusable(f"there is no data directory {settings.data}: name one with --data")
+    async with opened(replace(settings, clickhouse=None)) as house:
+        for spool in house.spools:
+            await spool.take_in()
+        target = await asyncio.to_thread(Store.open_at, _place(settings), house.metrics)
+        try:
+            return await target.administer(lambda client: _copied(house.store.connect(), client, tell))
+        finally:
+            await target.close()
+
+
+def _copied(source: Client, target: Client, tell: Callable[[str, int, int], None]) -> list[Copied]:
+    with contextlib.closing(source):
+        return Copying(source, target).run(tell)
 
 
 async def _start_grpc(

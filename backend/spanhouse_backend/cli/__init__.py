@@ -11,6 +11,7 @@ from spanhouse_backend.cli.backup import backup, restore
 from spanhouse_backend.cli.check import check
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
+from spanhouse_backend.cli.copy import copy
 from spanhouse_backend.cli.delete import delete
 from spanhouse_backend.cli.doctor.command import doctor
 from spanhouse_backend.cli.errors import errors
@@ -101,6 +102,7 @@ _COMMANDS = (
     retention,
     backup,
     restore,
+    copy,
     schema,
     plan_command,
     doctor,

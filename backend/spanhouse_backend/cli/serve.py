@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from spanhouse_backend.cli.setting_options import options_of, setting_texts
 from spanhouse_backend.errors import SettingsError, SpanhouseError
 from spanhouse_backend.listen import require_protected
 from spanhouse_backend.logs import configure_logs, is_text
 from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanhouse_backend.metrics import Figures
 
 _EXAMPLES = """\b
@@ -25,23 +27,9 @@ Examples:
   spanhouse serve --grpc 0.0.0.0:4317 --http 0.0.0.0:4318 --tokens tokens --tls-cert cert.pem --tls-key key.pem
 """
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _options_from_table(command: F) -> F:
-    for setting in reversed(SERVE_SETTINGS):
-        command = click.option(
-            f"--{setting.name}",
-            metavar=setting.metavar,
-            envvar=setting.environment,
-            show_envvar=True,
-            help=setting.help + (f"  [default: {setting.default}]" if setting.default else ""),
-        )(command)
-    return command
-
 
 @click.command(epilog=_EXAMPLES)
-@_options_from_table
+@options_of(SERVE_SETTINGS)
 @click.option(
     "--insecure-listen",
     is_flag=True,
@@ -51,7 +39,7 @@ def _options_from_table(command: F) -> F:
 def serve(*, insecure_listen: bool, **values: str | None) -> None:
     """Take in OTLP, keep it, and answer queries, until interrupted."""
     try:
-        settings = read_settings({name.replace("_", "-"): value or "" for name, value in values.items()})
+        settings = read_settings(setting_texts(values))
         configure_logs(settings.log_format, settings.log_level)
         if not insecure_listen:
             require_protected(settings)

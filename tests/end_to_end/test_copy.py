@@ -1,0 +1,142 @@
+"""`spanhouse copy`: from a data directory to a ClickHouse that is in use, each row once, run as often as may be."""
+
+import subprocess
+import sys
+import time
+
+import grpc
+import httpx
+import pytest
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, spool_of
+from otlp_requests import SECOND, request
+
+DATABASE = "moved_to"
+DAY_NS = 86400 * SECOND
+SPANS = 50
+"""Of each request."""
+
+
+def days_ago(days: int, service: str = "moved") -> bytes:
+    start = time.time_ns() - days * DAY_NS
+    return request(service, [1000] * SPANS, start_ns=start, seed=days).SerializeToString()
+
+
+class Target:
+    """A ClickHouse server in place of which is another spanhouse's port for ClickHouse's clients."""
+
+    def __init__(self, clickhouse: ServerProcess) -> None:
+        self._address = clickhouse.clickhouse_http
+        self.url = f"http://{self._address}/{DATABASE}"
+
+    def asked(self, sql: str) -> str:
+        """Its answer, TabSeparated."""
+        answer = httpx.post(
+            f"http://{self._address}", params={"database": DATABASE}, content=sql, timeout=PATIENCE_SECONDS
+        )
+        return answer.raise_for_status().text
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A ClickHouse, and a spanhouse server that keeps its spans there."""
+    writes = ("--clickhouse-http", "127.0.0.1:0", "--clickhouse-http-writes", "on")
+    with ServerProcess(tmp_path / "clickhouse", *writes) as clickhouse:
+        made = Target(clickhouse)
+        with ServerProcess(tmp_path / "served", "--clickhouse", made.url) as server:
+            yield made, server
+
+
+@pytest.fixture
+def sent():
+    """Requests of today, yesterday and the day before."""
+    return [days_ago(days) for days in range(3)]
+
+
+@pytest.fixture
+def source(tmp_path, sent):
+    """A directory with those, that no server has any more."""
+    directory = tmp_path / "source"
+    with ServerProcess(directory) as server:
+        assert set(server.export(*sent)) == {grpc.StatusCode.OK}
+        assert server.stop() == 0
+    return directory
+
+
+def started(directory, target) -> subprocess.Popen[str]:
+    arguments = ["--data", str(directory), "--spool", str(spool_of(directory)), "--to", target.url]
+    return subprocess.Popen(
+        [sys.executable, "-m", "spanhouse_backend", "copy", *arguments],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def copied(directory, target) -> dict[str, tuple[int, int]]:
+    """Runs a copy; rows there and rows of an earlier run, by table."""
+    process = started(directory, target)
+    output, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
+    assert process.returncode == 0, errors
+    rows = [line.split() for line in output.splitlines()[1:]]
+    return {table: (int(there.replace(",", "")), int(earlier.replace(",", ""))) for table, there, earlier in rows}
+
+
+def calls(server: ServerProcess, **window: str) -> dict[str, int]:
+    rows = server.get("/api/v1/functions", since="10d", **window).raise_for_status().json()["rows"]
+    return {row["service"]: row["calls"] for row in rows}
+
+
+def handed_over(clickhouse: Target) -> bool:
+    """Whether a copy has come as far as its first partition."""
+    if not clickhouse.asked("SHOW TABLES LIKE 'spanhouse_copied'"):
+        return False
+    return clickhouse.asked("SELECT count() FROM spanhouse_copied WHERE HandedOver") != "0\n"
+
+
+def test_a_server_that_is_in_use_gets_what_a_directory_held_once(source, target, sent):
+    """Spans that come in meanwhile are kept beside them; rollups count each span once; a second run adds nothing."""
+    clickhouse, server = target
+    assert server.export(days_ago(0, "new")) == [grpc.StatusCode.OK]
+    first = copied(source, clickhouse)
+    assert first["otel_traces"] == (3 * SPANS, 0)
+    assert server.export(days_ago(1, "new")) == [grpc.StatusCode.OK]
+    assert calls(server) == calls(server, exact="true") == {"moved": 3 * SPANS, "new": 2 * SPANS}
+    again = copied(source, clickhouse)
+    assert again["otel_traces"] == (3 * SPANS, 3 * SPANS)
+    assert first.keys() == again.keys()
+    assert all(rows == earlier for rows, earlier in again.values())
+    assert calls(server) == calls(server, exact="true") == {"moved": 3 * SPANS, "new": 2 * SPANS}
+    # A request that was stored before the move is known after it.
+    assert server.export(sent[2]) == [grpc.StatusCode.OK]
+    assert calls(server, exact="true")["moved"] == 3 * SPANS
+
+
+def test_a_copy_that_was_killed_goes_on_where_it_was(source, target):
+    """Whatever it had handed over stays, and nothing of it comes twice; what it left beside the tables goes."""
+    clickhouse, server = target
+    with started(source, clickhouse) as process:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not handed_over(clickhouse):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+    rows = copied(source, clickhouse)
+    assert rows["otel_traces"][0] == 3 * SPANS
+    assert any(earlier for _, earlier in rows.values())
+    assert calls(server) == calls(server, exact="true") == {"moved": 3 * SPANS}
+    assert clickhouse.asked("SHOW TABLES LIKE 'spanhouse_copy_of%'") == ""
+
+
+def test_a_directory_that_has_more_since_is_not_mixed_with_what_was_copied(source, target):
+    """What came after a partition was copied cannot be added to it: the error says what to do, and nothing changes."""
+    clickhouse, server = target
+    copied(source, clickhouse)
+    with ServerProcess(source) as old:
+        assert old.export(days_ago(0, "late")) == [grpc.StatusCode.OK]
+        old.stop()
+    with started(source, clickhouse) as process:
+        _, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
+    assert process.returncode == 1
+    assert "that came after its copy was begun" in errors
+    assert calls(server) == {"moved": 3 * SPANS}
