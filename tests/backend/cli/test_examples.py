@@ -15,8 +15,8 @@ from otlp_requests import request
 from spanhouse_backend.cli import cli
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 
-# These go on until they are interrupted, and have tests of their own.
-ENDLESS = re.compile(r"spanhouse serve|--live")
+# These go on until they are interrupted, or need a ClickHouse server, and have tests of their own.
+ENDLESS = re.compile(r"spanhouse (serve|copy)|--live")
 # What an example says of another machine, and a tool that is not ours.
 ELSEWHERE = re.compile(r" --server \S+| \| clickhouse-client.*")
 SHELL = re.compile(r"[|>]")
