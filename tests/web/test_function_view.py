@@ -443,6 +443,17 @@ def test_neighbours_are_the_apis_and_lead_to_their_own_pages(view, question):
     expect(view.page.get_by_role("heading", level=1)).to_have_text(FUNCTION)
 
 
+def test_callers_and_callees_are_beside_each_other_where_there_is_room(view):
+    """And below each other on a narrow page; the list of calls keeps to its own height."""
+    view.open(box=f"{HOUR['since']}..{HOUR['until']},")
+    boxes = [view.seen(name).bounding_box() for name in ("callers", "callees")]
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+    assert view.seen("box-calls").bounding_box()["height"] < WIDE["height"]
+    view.page.set_viewport_size(NARROW)
+    boxes = [view.seen(name).bounding_box() for name in ("callers", "callees")]
+    assert boxes[0]["x"] == boxes[1]["x"]
+
+
 # --- how panels ask ---
 
 
