@@ -31,6 +31,7 @@ GROUP BY time
 ORDER BY time"""
 PICTURES = (
     ("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),
+    ("function", f"view=function&since=2h&service=search&name={SLOWER}", ".plot .main-svg >> nth=0"),
     ("trace", f"view=trace&trace={TRACE}", "text=send_receipt_email >> nth=0"),
     ("query", f"view=query&show=chart&{urlencode({'sql': SQL})}", ".plot .main-svg >> nth=0"),
 )

@@ -48,6 +48,18 @@ def test_modules_that_import_each_other_are_all_loaded_at_once(site):
                 assert str(httpx.URL(path).join("".join(imported))) in paths
 
 
+def test_every_rule_of_the_style_sheet_is_closed(site):
+    """One brace that is missing makes all that follows a part of the rule before, and no browser complains."""
+    (path,) = (one for one in paths_in(site.get("/").text) if one.endswith("style.css"))
+    depth = 0
+    for number, line in enumerate(site.get(path).text.splitlines(), 1):
+        assert line != "}" or depth, f"line {number} closes nothing"
+        # Rules begin at the left edge: what is open there was not closed.
+        assert not (depth and re.match(r"[.#:@a-z*/]", line)), f"line {number} is within the rule before"
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
+
+
 @pytest.mark.parametrize("path", ["/", "style.css", "/static/no/such/file.js"])
 def test_every_answer_says_what_a_page_may_do(site, path):
     """Our own scripts and requests, and nothing else; never in a frame."""
