@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+EXPORT_METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 # Generous on purpose: a loaded machine is slow, and a wait ends as soon as its condition holds.
 PATIENCE_SECONDS = 60.0
 

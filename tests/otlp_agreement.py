@@ -8,15 +8,20 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from wire_bombs import field
 
 from spanhouse_backend.errors import MalformedData
 from spanhouse_backend.ingest.framing import frame
-from spanhouse_backend.ingest.signals import LOGS, TRACES, Signal
+from spanhouse_backend.ingest.signals import LOGS, METRICS, TRACES, Signal
 
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
-REQUESTS: dict[Signal, type[Message]] = {TRACES: ExportTraceServiceRequest, LOGS: ExportLogsServiceRequest}
+REQUESTS: dict[Signal, type[Message]] = {
+    TRACES: ExportTraceServiceRequest,
+    LOGS: ExportLogsServiceRequest,
+    METRICS: ExportMetricsServiceRequest,
+}
 """The official class of each signal's requests."""
 
 
@@ -34,7 +39,11 @@ def check_framing(data: bytes) -> None:
         with contextlib.suppress(DecodeError):
             message = kind.FromString(data)
             assert len(framed.elements) == len(resources(message))
-            assert framed.records == count_records(message)
+            # A metric that was written as two kinds is both to us, and the last of them to the official classes.
+            if signal is METRICS:
+                assert framed.records >= count_records(message)
+            else:
+                assert framed.records == count_records(message)
             again = kind.FromString(b"".join(field(1, bytes(one)) for one in framed.elements))
             message.DiscardUnknownFields()
             again.DiscardUnknownFields()
@@ -60,12 +69,16 @@ def resources(message: Message) -> Any:
 
 
 def count_records(message: Message) -> int:
-    """How many spans, or log records, there are in a request."""
-    return sum(
-        len(getattr(scope, scope.DESCRIPTOR.fields_by_number[2].name))
+    """How many spans, log records or data points there are in a request."""
+    scopes = [
+        scope
         for resource in resources(message)
         for scope in getattr(resource, resource.DESCRIPTOR.fields_by_number[2].name)
-    )
+    ]
+    if isinstance(message, ExportMetricsServiceRequest):
+        metrics = [metric for scope in scopes for metric in scope.metrics]
+        return sum(len(getattr(one, one.WhichOneof("data")).data_points) for one in metrics if one.WhichOneof("data"))
+    return sum(len(getattr(scope, scope.DESCRIPTOR.fields_by_number[2].name)) for scope in scopes)
 
 
 def canonical(message: Message) -> bytes:

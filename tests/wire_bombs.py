@@ -52,6 +52,25 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
     ),
 }
 
+
+def _metrics(*metrics: bytes) -> bytes:
+    return field(1, field(2, b"".join(field(2, metric) for metric in metrics)))
+
+
+METRIC_BOMBS: dict[str, Callable[[int], bytes]] = {
+    # metrics.proto. A metric holds its points in a field of its kind: 5 gauge, 9 histogram, 10 exponential, 11 summary.
+    "empty metrics": BOMBS["empty spans"],
+    "empty points": lambda size: _metrics(field(5, b"\x0a\x00" * (size // 2))),
+    "empty attributes of points": lambda size: _metrics(field(5, field(1, field(7, b"") * (size // 2)))),
+    "empty exemplars": lambda size: _metrics(field(9, field(1, field(8, b"") * (size // 2)))),
+    "empty quantiles": lambda size: _metrics(field(11, field(1, field(6, b"") * (size // 2)))),
+    "one description for many points": lambda size: _metrics(
+        field(2, b"d" * (size // 2)) + field(5, b"\x0a\x00" * (size // 8))
+    ),
+    "unknown fields of a metric": lambda size: _metrics(b"\x78\x05" * (size // 2)),
+    "unknown fields beside points": lambda size: _metrics(field(5, b"\x78\x05" * (size // 2))),
+}
+
 LOG_BOMBS: dict[str, Callable[[int], bytes]] = {
     # logs.proto: what has other numbers than in trace.proto, or is not there.
     "empty log records": BOMBS["empty spans"],

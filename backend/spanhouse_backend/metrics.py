@@ -33,7 +33,11 @@ _BYTES = tuple(4**power for power in range(5, 14))
 # Reasons come from the schema's SQL, which has a handful; should that ever change, memory still has a bound.
 _MAX_REASONS = 50
 # What the signals' records are called, in names and in words.
-_NAMES = {"traces": ("spans", "Spans"), "logs": ("log_records", "Log records")}
+_NAMES = {
+    "traces": ("spans", "Spans"),
+    "logs": ("log_records", "Log records"),
+    "metrics": ("data_points", "Data points"),
+}
 # How old table sizes may be: scrapes come every few seconds, often from two Prometheus servers.
 _SIZES_SECONDS = 10.0
 
@@ -107,7 +111,7 @@ class Metrics(Watcher):
         )
         self._insert_records = Histogram(
             "spanhouse_insert_records",
-            "Spans or log records stored by one insert.",
+            "Spans, log records or data points stored by one insert.",
             ["signal"],
             buckets=_RECORDS,
             registry=registry,

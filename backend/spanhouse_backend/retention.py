@@ -19,6 +19,7 @@ DEFAULT_RETENTION: Retention = {
     "minute": 90 * _DAY,
     "hour": 730 * _DAY,
     "logs": 30 * _DAY,
+    "metrics": 30 * _DAY,
     "rejected": 30 * _DAY,
 }
 """What a new data directory begins with; its keys are all the kinds there are."""

@@ -349,15 +349,16 @@ SERVE_SETTINGS = (
         "SPANHOUSE_MAX_SPAN_AGE",
         "3650d",
         "AGE",
-        "Refuse spans that started, and log records that were made, longer ago than this (30s, 15m, 12h, 90d; 0 takes "
-        "any).",
+        "Refuse spans that started, and log records and data points that were made, longer ago than this (30s, 15m, "
+        "12h, 90d; 0 takes any).",
     ),
     Setting(
         "max-span-ahead",
         "SPANHOUSE_MAX_SPAN_AHEAD",
         "1d",
         "AGE",
-        "Refuse spans that start, and log records that were made, further in the future than this (0 takes any).",
+        "Refuse spans that start, and log records and data points that were made, further in the future than this (0 "
+        "takes any).",
     ),
     Setting(
         "query-timeout",
@@ -420,8 +421,8 @@ SERVE_SETTINGS = (
         "SPANHOUSE_RETENTION",
         "",
         "KIND=AGE,...",
-        "Keep raw spans, rollups by minute and by hour, logs, and what was refused for this long (12h, 7d, 2y, "
-        "forever). What is not named stays as the data directory has it; a new one has "
+        "Keep raw spans, rollups by minute and by hour, logs, metrics, and what was refused for this long (12h, 7d, "
+        "2y, forever). What is not named stays as the data directory has it; a new one has "
         f"{retention_text(DEFAULT_RETENTION)}.",
     ),
     Setting(

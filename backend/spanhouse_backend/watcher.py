@@ -1,8 +1,8 @@
 """What the store, the ingest path and the rules tell whoever watches them.
 
 They report facts by calling a Watcher and know nothing of who listens; metrics.py is what listens in a server. Records
-are spans or log records, as the signal's name (traces, logs) says. Calls come from the event loop and from the store's
-threads, take a microsecond or two, never block and never raise.
+are spans, log records or data points, as the signal's name (traces, logs, metrics) says. Calls come from the event loop
+and from the store's threads, take a microsecond or two, never block and never raise.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ def test_what_is_written_is_read_and_what_is_read_is_written(text, seconds):
     [
         ("", "'' says nothing"),
         ("7d", "'7d' is not NAME=AGE"),
-        ("days=7d", "there is no 'days'; there are spans, minute, hour, logs, rejected"),
+        ("days=7d", "there is no 'days'; there are spans, minute, hour, logs, metrics, rejected"),
         ("spans=7", "spans: '7' is not an age such as 12h"),
         ("spans=-7d", "spans: '-7d' is not"),
         ("spans=0d", "spans: '0d' is not"),
@@ -50,7 +50,7 @@ def test_as_a_setting_it_changes_only_what_it_names_and_is_refused_by_the_option
     assert read_settings({"retention": "spans=1d"}).retention == {"spans": DAY}
     with pytest.raises(SettingsError, match=r"^--retention: there is no 'events'"):
         read_settings({"retention": "events=1d"})
-    assert set(DEFAULT_RETENTION) == {"spans", "minute", "hour", "logs", "rejected"}
+    assert set(DEFAULT_RETENTION) == {"spans", "minute", "hour", "logs", "metrics", "rejected"}
 
 
 def test_fsync_is_off_unless_it_is_on():

@@ -121,7 +121,7 @@ def test_a_compressed_request_is_measured_after_decompression(tmp_path):
 
 def test_an_unknown_signal_is_unimplemented(shared_server):
     with grpc.insecure_channel(shared_server.grpc) as channel:
-        call = channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
+        call = channel.unary_unary("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"", timeout=60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

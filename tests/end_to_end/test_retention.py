@@ -56,7 +56,7 @@ def test_old_spans_go_while_their_rollups_stay_and_the_change_outlives_the_serve
     """Set under a running server, kept at its next start, and there until an option says otherwise."""
     with ServerProcess(tmp_path / "data") as server:
         send_old_and_new(server)
-        kept = {"spans": "30d", "minute": "90d", "hour": "2y", "logs": "30d", "rejected": "30d"}
+        kept = {"spans": "30d", "minute": "90d", "hour": "2y", "logs": "30d", "metrics": "30d", "rejected": "30d"}
         assert retention(server)["retention"] == kept
         assert rows(server)["otel_traces"] == OLD + 1
         shown = command(server, "--set", "spans=3d")

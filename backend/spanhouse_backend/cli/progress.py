@@ -16,7 +16,7 @@ from spanhouse_backend.metrics import Figures
 
 _SECOND_NS = 1_000_000_000
 _KIB = 1024
-_RECORDS = {"traces": "spans", "logs": "log records"}
+_RECORDS = {"traces": "spans", "logs": "log records", "metrics": "data points"}
 
 
 class Progress:

@@ -30,8 +30,8 @@ Examples:
     "change",
     metavar="KIND=AGE,...",
     default="",
-    help="Keep spans, minute, hour (rollups), logs or rejected rows for this long: 12h, 7d, 8w, 2y or forever. What is "
-    "not named stays.",
+    help="Keep spans, minute, hour (rollups), logs, metrics or rejected rows for this long: 12h, 7d, 8w, 2y or "
+    "forever. What is not named stays.",
 )
 @format_option
 @where_options

@@ -42,7 +42,7 @@ class Framed(NamedTuple):
     size: int
     """Bytes of all elements."""
     records: int = 0
-    """How many spans or log records there are in it."""
+    """How many spans, log records or data points there are in it."""
     engine_bytes: int = 0
     """What storing it will take, estimated from above."""
     signal: Signal = TRACES
@@ -57,7 +57,7 @@ class Framed(NamedTuple):
 
 
 class Window(NamedTuple):
-    """When spans may start, and log records be made, in Unix nanoseconds; 0 is no bound."""
+    """When spans may start, and log records and data points be made, in Unix nanoseconds; 0 is no bound."""
 
     earliest_ns: int = 0
     latest_ns: int = 0

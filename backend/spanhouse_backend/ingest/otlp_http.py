@@ -28,7 +28,7 @@ from spanhouse_backend.ingest.signals import SIGNALS, Signal
 
 logger = logging.getLogger(__name__)
 
-OTHER_SIGNALS = ("/v1/metrics", "/v1development/profiles")
+OTHER_SIGNALS = ("/v1development/profiles",)
 # Converting this much JSON takes a few milliseconds; more is done on a thread, so that the event loop goes on.
 _INLINE_JSON_BYTES = 1 << 16
 
@@ -81,7 +81,7 @@ def _convert_large(signal: Signal, body: bytes, max_memory: int) -> bytes:
 
 
 async def _not_taken_in(request: Request, _encoding: Encoding) -> Response:
-    taken_in = " and ".join(signal.path for signal in SIGNALS)
+    taken_in = ", ".join(signal.path for signal in SIGNALS)
     raise Refused(404, f"{request.url.path} is not taken in here; {taken_in} are")
 
 

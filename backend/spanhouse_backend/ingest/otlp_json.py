@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanhouse_backend.errors import MalformedData
@@ -154,3 +155,4 @@ def _packed(write: Writer) -> Writer:
 
 traces_to_protobuf: Callable[[bytes], bytes] = Converter(ExportTraceServiceRequest.DESCRIPTOR)
 logs_to_protobuf: Callable[[bytes], bytes] = Converter(ExportLogsServiceRequest.DESCRIPTOR)
+metrics_to_protobuf: Callable[[bytes], bytes] = Converter(ExportMetricsServiceRequest.DESCRIPTOR)

@@ -8,13 +8,17 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsPartialSuccess,
     ExportLogsServiceResponse,
 )
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
 
-from spanhouse_backend.ingest.otlp_json import logs_to_protobuf, traces_to_protobuf
-from spanhouse_backend.ingest.weight import LOG_RECORDS, SPANS, Shape
+from spanhouse_backend.ingest.otlp_json import logs_to_protobuf, metrics_to_protobuf, traces_to_protobuf
+from spanhouse_backend.ingest.weight import DATA_POINTS, LOG_RECORDS, SPANS, Shape
 from spanhouse_backend.store import landing
 from spanhouse_backend.store.landing import Landing
 from spanhouse_backend.store.rejection import Rejection
@@ -81,4 +85,16 @@ LOGS = Signal(
     ),
     personal=b"logs",
 )
-SIGNALS = (TRACES, LOGS)
+METRICS = Signal(
+    name="metrics",
+    service="opentelemetry.proto.collector.metrics.v1.MetricsService",
+    landing=landing.METRICS,
+    shape=DATA_POINTS,
+    from_json=metrics_to_protobuf,
+    taken=ExportMetricsServiceResponse,
+    partly_taken=lambda count, message: ExportMetricsServiceResponse(
+        partial_success=ExportMetricsPartialSuccess(rejected_data_points=count, error_message=message)
+    ),
+    personal=b"metrics",
+)
+SIGNALS = (TRACES, LOGS, METRICS)

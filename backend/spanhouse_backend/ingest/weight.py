@@ -2,18 +2,26 @@
 
 Columns are not messages: an empty span is two bytes on the wire and a kilobyte in the engine, and a resource's
 attributes are repeated for each of its spans. So a few megabytes can ask for gigabytes, by mistake or on purpose. The
-estimate walks a request down to its records (spans, log records); what is in them is counted by its tags' bytes, which
-is quick and never too little, since each field has its tag. Only when that comes to too much are the records walked as
-well, one by one. docs/limits.md has the measurements behind the figures.
+estimate walks a request down to its records (spans, log records, data points); what is in them is counted by its tags'
+bytes, which is quick and never too little, since each field has its tag. Only when that comes to too much are the
+records walked as well, one by one. docs/limits.md has the measurements behind the figures.
 """
+
+from collections.abc import Mapping
 
 from spanhouse_backend.errors import TooLarge
 from spanhouse_backend.ingest.wire import read_field
 
 SPAN_BYTES = 1400
 """What a span takes besides its resource, its scope and what is in it."""
-LOG_RECORD_BYTES = 1400
+LOG_RECORD_BYTES = 900
 """What a log record takes."""
+METRIC_BYTES = 4000
+"""What a metric takes besides its data points: it has the columns of all kinds on its way."""
+DATA_POINT_BYTES = 1600
+"""What a data point takes."""
+METRIC_FIELD_BYTES = 256
+"""What any other field of a metric is put down for: time, as with INNER_FIELD_BYTES, and there are two of them."""
 FIELD_BYTES = 2048
 """What a field around the records is put down for. It stands for time, too: reading a quarter of a million of them
 takes a third of a second."""
@@ -48,13 +56,18 @@ class _Kind:
 class Shape:
     """What the requests of one signal look like, as far as they are weighed."""
 
-    def __init__(self, records: str, record: _Kind) -> None:
+    def __init__(self, records: str, record: _Kind, points: Mapping[int, _Kind] | None = None, growth: int = 1) -> None:
         self.records = records
         """What they hold, in words."""
         self.record = record
+        """What a scope has many of: a record, but for metrics."""
+        self.points = points
+        """Of metrics, the kind of data point by the tag of the field that holds them."""
+        self.growth = growth
+        """What a byte of a record becomes at most: numbers are packed in some, and one byte each."""
         # Text has these bytes too (J, Z, j, "), and so have lengths. A tag may be written in more bytes than it needs;
         # it then begins with the highest bit set.
-        tags = record.repeating_tags()
+        tags = record.repeating_tags().union(*(point.repeating_tags() for point in (points or {}).values()))
         self.other_bytes = bytes(byte for byte in range(256) if byte & ~_ONE_BYTE not in tags)
 
 
@@ -68,6 +81,21 @@ _EVENT = _Kind(_NESTED_BYTES, {0x1A: _ATTRIBUTE})
 _LINK = _Kind(_NESTED_BYTES, {0x22: _ATTRIBUTE})
 SPANS = Shape("spans", _Kind(SPAN_BYTES, {0x4A: _ATTRIBUTE, 0x5A: _EVENT, 0x6A: _LINK}))
 LOG_RECORDS = Shape("log records", _Kind(LOG_RECORD_BYTES, {0x2A: _VALUE, 0x32: _ATTRIBUTE}))
+# metrics.proto. A metric has its name, description and unit again in each of its data points.
+_EXEMPLAR = _Kind(_NESTED_BYTES, {0x3A: _ATTRIBUTE})
+_QUANTILE = _Kind(_NESTED_BYTES, {})
+_NUMBER = _Kind(DATA_POINT_BYTES, {0x2A: _EXEMPLAR, 0x3A: _ATTRIBUTE})
+_HISTOGRAM = _Kind(DATA_POINT_BYTES, {0x42: _EXEMPLAR, 0x4A: _ATTRIBUTE})
+_EXPONENTIAL = _Kind(DATA_POINT_BYTES, {0x0A: _ATTRIBUTE, 0x5A: _EXEMPLAR})
+_SUMMARY = _Kind(DATA_POINT_BYTES, {0x32: _QUANTILE, 0x3A: _ATTRIBUTE})
+_METRIC_TEXT = (0x0A, 0x12, 0x1A)
+_POINT = 0x0A
+DATA_POINTS = Shape(
+    "data points",
+    _Kind(METRIC_BYTES, {}),
+    {0x2A: _NUMBER, 0x3A: _NUMBER, 0x4A: _HISTOGRAM, 0x52: _EXPONENTIAL, 0x5A: _SUMMARY},
+    growth=56,
+)
 
 
 class Weight:
@@ -84,7 +112,7 @@ class Weight:
     def add_inside(self) -> None:
         """What is in the records, or, when that may be too much, the resolution to look. Raises TooLarge."""
         tags = len(self._data.translate(None, self._shape.other_bytes))
-        self.add(len(self._data))
+        self.add(len(self._data) * self._shape.growth)
         if _NESTED_BYTES * tags > self._max_bytes // 2:
             self._walk_records = True
         else:
@@ -99,7 +127,8 @@ class Weight:
             tag, value, position = read_field(data, position, end)
             self.add(FIELD_BYTES)
             if tag == _SCOPES:
-                scopes.append(self._scope(value, position))
+                points = self._shape.points
+                scopes.append(self._metrics(value, position, points) if points else self._scope(value, position))
             elif tag in (_RESOURCE, _SCHEMA_URL):
                 repeated += position - value + _REPEATED_ATTRIBUTE_BYTES * data.count(_ATTRIBUTES, value, position)
         for records, scope in scopes:
@@ -141,6 +170,46 @@ class Weight:
             # A record ends behind the scope's end: no field fits there, and this says so.
             read_field(data, end, end)
         return records, scope
+
+    def _metrics(self, position: int, end: int, kinds: Mapping[int, _Kind]) -> tuple[int, int]:
+        """What `_scope` says, of a scope of metrics: its records are their data points."""
+        data = self._data
+        points = scope = 0
+        while position < end:
+            tag, value, position = read_field(data, position, end)
+            if tag == _RECORDS:
+                points += self._metric(value, position, kinds)
+                continue
+            self.add(FIELD_BYTES)
+            if tag in (_SCOPE, _SCHEMA_URL):
+                scope += position - value + _REPEATED_ATTRIBUTE_BYTES * data.count(_SCOPE_ATTRIBUTES, value, position)
+        self.records += points
+        return points, scope
+
+    def _metric(self, position: int, end: int, kinds: Mapping[int, _Kind]) -> int:
+        """How many data points a metric has. What they take, and the metric in each of them, is added."""
+        data = self._data
+        points = text = 0
+        self.add(METRIC_BYTES)
+        while position < end:
+            tag, value, position = read_field(data, position, end)
+            if tag in _METRIC_TEXT:
+                text += position - value
+            elif kind := kinds.get(tag):
+                while value < position:
+                    inner, start, value = read_field(data, value, position)
+                    if inner != _POINT:
+                        self.add(METRIC_FIELD_BYTES)
+                        continue
+                    points += 1
+                    if self._walk_records:
+                        self._walk(start, value, kind)
+                    else:
+                        self.add(kind.cost)
+            else:
+                self.add(METRIC_FIELD_BYTES)
+        self.add(points * text)
+        return points
 
     def _walk(self, position: int, end: int, kind: _Kind) -> None:
         self.add(kind.cost)

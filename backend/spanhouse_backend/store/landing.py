@@ -12,5 +12,6 @@ class Landing(NamedTuple):
 
 TRACES = Landing("otlp_traces_landing", "ResourceSpans")
 LOGS = Landing("otlp_logs_landing", "ResourceLogs")
-LANDINGS = {landing.table: landing for landing in (TRACES, LOGS)}
+METRICS = Landing("otlp_metrics_landing", "ResourceMetrics")
+LANDINGS = {landing.table: landing for landing in (TRACES, LOGS, METRICS)}
 """By table."""

@@ -1,6 +1,6 @@
 """What the store says of a request: how many of its records it refused, or that another server is at it.
 
-Records are what requests hold many of: spans, log records.
+Records are what requests hold many of: spans, log records, data points.
 """
 
 from collections.abc import Mapping

@@ -29,6 +29,11 @@ KEPT_TABLES = (
     KeptTable("span_durations_1h", "hour", "Time"),
     KeptTable("span_stats_1h", "hour", "Time"),
     KeptTable("otel_logs", "logs", "TimestampTime"),
+    KeptTable("otel_metrics_gauge", "metrics", "TimeUnix"),
+    KeptTable("otel_metrics_sum", "metrics", "TimeUnix"),
+    KeptTable("otel_metrics_histogram", "metrics", "TimeUnix"),
+    KeptTable("otel_metrics_exp_histogram", "metrics", "TimeUnix"),
+    KeptTable("otel_metrics_summary", "metrics", "TimeUnix"),
     KeptTable("spanhouse_rejected", "rejected", "Time"),
 )
 # Enough to note the new TTL: the engine looks through the parts there are on threads of its own, inserts go on, and a

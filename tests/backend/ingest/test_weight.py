@@ -9,22 +9,27 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import log_request, request
-from wire_bombs import BOMBS, LOG_BOMBS, field
+from wire_bombs import BOMBS, LOG_BOMBS, METRIC_BOMBS, field
 
 from spanhouse_backend.errors import TooLarge
 from spanhouse_backend.ingest.framing import frame
-from spanhouse_backend.ingest.signals import LOGS, TRACES
+from spanhouse_backend.ingest.signals import LOGS, METRICS, TRACES
 
 MIB = 1 << 20
 LIMIT = 512 * MIB
 
 
 @pytest.mark.parametrize(
-    ("signal", "kind"), [*((TRACES, kind) for kind in BOMBS), *((LOGS, kind) for kind in LOG_BOMBS)]
+    ("signal", "kind"),
+    [
+        *((TRACES, kind) for kind in BOMBS),
+        *((LOGS, kind) for kind in LOG_BOMBS),
+        *((METRICS, kind) for kind in METRIC_BOMBS),
+    ],
 )
 def test_a_bomb_is_refused_for_what_it_would_become(signal, kind):
     """Eight megabytes on the wire, and none of it takes longer to see through than a second."""
-    bomb = (BOMBS | LOG_BOMBS)[kind](8 * MIB)
+    bomb = (BOMBS | LOG_BOMBS | METRIC_BOMBS)[kind](8 * MIB)
     assert len(bomb) <= 8 * MIB + 1024
     begun = time.thread_time()
     with pytest.raises(TooLarge, match=f"send its {signal.records} in several requests"):
@@ -40,6 +45,13 @@ def test_a_resource_counts_for_each_of_its_spans():
         assert frame(field(1, body)).engine_bytes > 1_000_000_000
         with pytest.raises(TooLarge):
             frame(field(1, body), LIMIT)
+
+
+def test_packed_numbers_count_for_what_they_become():
+    """A bucket that is a byte on the wire is eight in each of the columns that it goes through."""
+    point = field(1, field(8, field(2, b"\x01" * 10_000)))
+    request_bytes = field(1, field(2, field(2, field(10, point))))
+    assert frame(request_bytes, signal=METRICS).engine_bytes > 50 * 10_000
 
 
 def test_tags_written_long_count_like_others():

@@ -19,8 +19,11 @@ from spanhouse_backend.store.schema import query_text, statements
 CLUSTER = Cluster("production", "otel")
 SHARDED = {"otel_traces", "otel_traces_trace_id_ts", "span_durations_1m", "span_durations_1h"}
 SHARDED |= {"span_stats_1m", "span_stats_1h", "otel_logs"}
+METRICS = {f"otel_metrics_{kind}" for kind in ("gauge", "sum", "histogram", "exp_histogram", "summary")}
+SHARDED |= METRICS
 # What records go to their shards by, other than the trace.
 KEYS = {"otel_logs": "cityHash64(if(TraceId = '', Body, TraceId))"}
+KEYS |= dict.fromkeys(METRICS, "cityHash64(ServiceName, MetricName, Attributes)")
 
 
 def rendered() -> dict[str, str]:

@@ -41,7 +41,10 @@ def test_the_command_prints_it_in_order_each_statement_ended(engine):
     assert shown.exit_code == 0, shown.output
     assert shown.stdout == ddl_script(engine, {"spans": 3 * 86400, "hour": 0})
     assert ("clickhouse-client --multiquery" in shown.stdout) == (engine == "server")
-    assert "rows kept for spans=3d,minute=90d,hour=forever,logs=30d,rejected=30d" in shown.stdout.splitlines()[0]
+    assert (
+        "rows kept for spans=3d,minute=90d,hour=forever,logs=30d,metrics=30d,rejected=30d"
+        in shown.stdout.splitlines()[0]
+    )
     statements = ddl_statements({"spans": 3 * 86400, "hour": 0})
     assert shown.stdout.count(";\n") >= len(statements)
     position = [shown.stdout.index(sql + ";\n") for sql in statements]

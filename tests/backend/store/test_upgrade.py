@@ -103,7 +103,8 @@ def test_an_older_version_is_migrated_with_its_data_and_with_the_insert_it_was_k
     for name in ("otel_traces", "spanhouse_rejected"):
         assert time_to_live(migrated, name) == time_to_live(before, name)
     # What a version adds is kept for as long as in a new directory.
-    assert time_to_live(migrated, "otel_logs") == time_to_live(fresh, "otel_logs") != ""
+    for name in ("otel_logs", "otel_metrics_gauge", "otel_metrics_summary"):
+        assert time_to_live(migrated, name) == time_to_live(fresh, name) != ""
 
 
 def test_what_version_2_refused_were_spans(tmp_path):

@@ -14,4 +14,14 @@ SELECT 'span_stats_1h', toInt64(toUnixTimestamp(min(Time))) FROM span_stats_1h
 UNION ALL
 SELECT 'otel_logs', toInt64(toUnixTimestamp(min(TimestampTime))) FROM otel_logs
 UNION ALL
+SELECT 'otel_metrics_gauge', toInt64(toUnixTimestamp(min(TimeUnix))) FROM otel_metrics_gauge
+UNION ALL
+SELECT 'otel_metrics_sum', toInt64(toUnixTimestamp(min(TimeUnix))) FROM otel_metrics_sum
+UNION ALL
+SELECT 'otel_metrics_histogram', toInt64(toUnixTimestamp(min(TimeUnix))) FROM otel_metrics_histogram
+UNION ALL
+SELECT 'otel_metrics_exp_histogram', toInt64(toUnixTimestamp(min(TimeUnix))) FROM otel_metrics_exp_histogram
+UNION ALL
+SELECT 'otel_metrics_summary', toInt64(toUnixTimestamp(min(TimeUnix))) FROM otel_metrics_summary
+UNION ALL
 SELECT 'spanhouse_rejected', toInt64(toUnixTimestamp(min(Time))) FROM spanhouse_rejected

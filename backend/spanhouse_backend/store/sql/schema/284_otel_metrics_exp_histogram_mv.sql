@@ -1,0 +1,36 @@
+-- Fills otel_metrics_exp_histogram with the data points of that kind that nothing is wrong with.
+CREATE MATERIALIZED VIEW IF NOT EXISTS otel_metrics_exp_histogram_mv TO otel_metrics_exp_histogram AS
+SELECT
+    ResourceAttributes,
+    ResourceSchemaUrl,
+    ScopeName,
+    ScopeVersion,
+    ScopeAttributes,
+    ScopeDroppedAttrCount,
+    ScopeSchemaUrl,
+    ServiceName,
+    MetricName,
+    MetricDescription,
+    MetricUnit,
+    Attributes,
+    StartTimeUnix,
+    TimeUnix,
+    Count,
+    Sum,
+    Scale,
+    ZeroCount,
+    PositiveOffset,
+    BucketCounts AS PositiveBucketCounts,
+    NegativeOffset,
+    NegativeBucketCounts,
+    `Exemplars.FilteredAttributes`,
+    `Exemplars.TimeUnix`,
+    `Exemplars.Value`,
+    `Exemplars.SpanId`,
+    `Exemplars.TraceId`,
+    Flags,
+    Min,
+    Max,
+    AggregationTemporality
+FROM otlp_data_points
+WHERE Kind = 4 AND Rejected = ''
