@@ -147,6 +147,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             asking.push_async_callback(sandbox.close)
             reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
             live = Live(queries, reader, alone=not settings.clickhouse)
+            await live.tidy()
             asking.push_async_callback(live.close)
             metrics.watch_live(lambda: live.watchers)
             yield House(store, intake, queries, reader, sql, live, spools, metrics, readiness, health.HealthServicer())

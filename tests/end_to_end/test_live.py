@@ -1,6 +1,7 @@
 """Spans as they arrive: GET /api/v1/live of a real server."""
 
 import json
+import signal
 import socket
 import time
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ import grpc
 import httpx
 import pytest
 from event_streams import watching
-from harness import EXPORT, PATIENCE_SECONDS, ServerProcess
+from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import request
 
@@ -177,3 +178,16 @@ def test_a_server_that_stops_ends_its_streams(tmp_path):
         assert list(stream) == []
         assert time.monotonic() - begun < 10
         assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_inserts_are_not_numbered_for_ever_when_a_server_ends_while_somebody_watches(tmp_path, number):
+    """A server that is told to stop tidies up; after one that is killed, the next one does."""
+    server = ServerProcess(tmp_path / "data").start()
+    with watching(server.http):
+        server.stop(number)
+    if number is signal.SIGKILL:
+        with ServerProcess(tmp_path / "data") as again:
+            assert again.stop() == 0
+    statement = "SELECT count() FROM system.tables WHERE engine_full LIKE '%enable_block_number_column%'"
+    assert read_back(tmp_path / "data", statement) == [[[0]]]

@@ -106,6 +106,13 @@ class Live:
                     self._lingering.cancel()
                 self._lingering = asyncio.create_task(self._linger(), name="live")
 
+    async def tidy(self) -> None:
+        """Before anybody watches: a server that was killed, or backed up, while somebody did left blocks numbered."""
+        if self._alone:
+            (found,) = await self._engine.rows(statement("blocks_numbered.sql"))
+            if found["numbered"]:
+                await self._leave()
+
     def stop(self) -> None:
         """Ends every watch, and lets nobody begin another: before the server waits for its connections to end."""
         self._closing.set()
@@ -132,8 +139,11 @@ class Live:
             if self._watchers or not self._alone:
                 return
             self._numbered_from = None
-            try:
-                await self._engine.change(statement("leave_blocks.sql"))
-            except SpanhouseError as error:
-                # Merges then cost more, until the next one who watches is gone.
-                logger.warning("cannot stop numbering inserts", extra={"problem": str(error)})
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await self._engine.change(statement("leave_blocks.sql"))
+        except SpanhouseError as error:
+            # Merges then cost more, until the next one who watches is gone.
+            logger.warning("cannot stop numbering inserts", extra={"problem": str(error)})
