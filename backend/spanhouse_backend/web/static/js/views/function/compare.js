@@ -141,7 +141,7 @@ export class Compare extends Panel {
  * @param {string} against
  * @returns {{baseline: string, candidate: string} | null}
  */
-export function windowsOf(window, against) {
+function windowsOf(window, against) {
   const before = windowBefore(window);
   const later = LATER_MS[/** @type {keyof typeof LATER_MS} */ (against)];
   if (!before) {

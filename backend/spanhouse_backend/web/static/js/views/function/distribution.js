@@ -79,7 +79,7 @@ export class Distribution extends Panel {
       {
         barmode: "overlay",
         showlegend: rows.some((row) => row.errors > 0),
-        legend: { x: 0, xanchor: "left", y: 1, itemclick: false, itemdoubleclick: false },
+        legend: { x: 0, xanchor: "left", y: -0.14, yanchor: "top", itemclick: false, itemdoubleclick: false },
         margin: { t: 50 },
         hovermode: "closest",
         // What is zoomed into becomes the box, and the axis what it was.

@@ -3,7 +3,7 @@
  * before. What it answers is the window that the panels below are about.
  */
 
-import { ask } from "../../api.js";
+import { ApiError, ask } from "../../api.js";
 import { card, difference } from "../../cards.js";
 import { fill, h } from "../../dom.js";
 import { count, duration, percent, rate, short } from "../../format.js";
@@ -48,7 +48,7 @@ export class Head {
   }
 
   /**
-   * Says how it was before. What cannot be said is left out: the numbers stand without.
+   * Says how it was before. Where that cannot be told it says why: the numbers stand without.
    * @param {import("../../state.js").State} state
    * @param {AbortSignal} signal
    * @param {import("../../api.js").Answer} answer
@@ -62,13 +62,28 @@ export class Head {
     }
     const { service, name, filter } = ofFunction(state);
     const [since, until] = before.baseline.split("..");
-    const [then, compared] = await Promise.all([
-      ask("percentiles", { since, until, service, name, filter, group: "none", levels: LEVELS, limit: 1 }, { signal }),
-      ask("compare", { baseline: before.baseline, candidate: before.candidate, service, name, filter, limit: 10 }, { signal }),
-    ]);
     const length = lengthInWords(before.seconds);
-    const [row] = compared.rows;
+    let then;
+    let compared;
+    try {
+      [then, compared] = await Promise.all([
+        ask("percentiles", { since, until, service, name, filter, group: "none", levels: LEVELS, limit: 1 }, { signal }),
+        ask("compare", { baseline: before.baseline, candidate: before.candidate, service, name, filter, limit: 10 }, { signal }),
+      ]);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status === 401) {
+        throw error;
+      }
+      fill(this.since, `It could not be compared with the ${length} before: ${error.message}`);
+      return;
+    }
+    const several = compared.rows.length > 1;
+    const row = several ? undefined : compared.rows[0];
     this.showCards(answer, now, then.rows[0], row);
+    if (several) {
+      fill(this.since, `${count(compared.rows.length)} services have a function of this name: choose one above to see since when it is as it is.`);
+      return;
+    }
     if (!row) {
       fill(this.since, `New: it was not called in the ${length} before.`);
       return;
