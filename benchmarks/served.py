@@ -64,16 +64,19 @@ def server(directory: Path, *arguments: str) -> Iterator[Server]:
         process.wait(60)
 
 
-def saturate(address: str, requests: list[bytes], seconds: float) -> float:
-    """Spans acknowledged per second by CLIENTS processes, each with IN_FLIGHT requests under way all the time."""
-    jobs = [(address, requests[index::CLIENTS], seconds, 0.0, time.time_ns()) for index in range(CLIENTS)]
+def saturate(address: str, requests: list[bytes], seconds: float, method: str = EXPORT) -> float:
+    """Spans, or what else `method` takes, acknowledged per second.
+
+    By CLIENTS processes, each with IN_FLIGHT requests under way all the time.
+    """
+    jobs = [_Job(address, requests[index::CLIENTS], seconds, 0.0, time.time_ns(), method) for index in range(CLIENTS)]
     return sum(count for count, _ in _run(jobs)) * SPANS_PER_REQUEST / seconds
 
 
 def paced(address: str, requests: list[bytes], seconds: float, spans_per_second: float) -> list[float]:
     """Seconds to the acknowledgement of each request, sent at a steady rate whether or not others are answered."""
     pause = CLIENTS * SPANS_PER_REQUEST / spans_per_second
-    jobs = [(address, requests[index::CLIENTS], seconds, pause, time.time_ns()) for index in range(CLIENTS)]
+    jobs = [_Job(address, requests[index::CLIENTS], seconds, pause, time.time_ns(), EXPORT) for index in range(CLIENTS)]
     return list(itertools.chain.from_iterable(latencies for _, latencies in _run(jobs)))
 
 
@@ -82,17 +85,27 @@ def percentile(values: list[float], part: int) -> float:
     return statistics.quantiles(values, n=100)[part - 1]
 
 
-def _run(jobs: list[tuple[str, list[bytes], float, float, int]]) -> list[tuple[int, list[float]]]:
+class _Job(NamedTuple):
+    """What one client process does: `pause` seconds between requests, or as many at once as it may."""
+
+    address: str
+    requests: list[bytes]
+    seconds: float
+    pause: float
+    first_number: int
+    method: str
+
+
+def _run(jobs: list[_Job]) -> list[tuple[int, list[float]]]:
     with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
-        return pool.starmap(_client, jobs)
+        return pool.map(_client, jobs)
 
 
-def _client(
-    address: str, requests: list[bytes], seconds: float, pause: float, first_number: int
-) -> tuple[int, list[float]]:
+def _client(job: _Job) -> tuple[int, list[float]]:
     """What one client had acknowledged within `seconds`: how many requests, and after how many seconds each."""
+    address, requests, seconds, pause, first_number, method = job
     with grpc.insecure_channel(address) as channel:
-        call = channel.unary_unary(EXPORT)
+        call = channel.unary_unary(method)
         numbers = itertools.count(first_number)
         latencies: list[float] = []
 

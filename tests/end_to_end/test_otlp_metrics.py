@@ -1,6 +1,8 @@
 """OTLP metrics: by every door and from stock exporters, into the tables of the Collector's ClickHouse exporter."""
 
+import re
 import time
+from pathlib import Path
 
 import grpc
 import httpx
@@ -13,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
@@ -20,6 +23,7 @@ from opentelemetry.sdk.resources import Resource
 from otlp_over_http import JSON, PROTOBUF, body_of, headers_of
 from otlp_requests import SECOND
 
+SCHEMA = Path(__file__).parents[2] / "docs" / "schema.md"
 KINDS = ("gauge", "sum", "histogram", "exp_histogram", "summary")
 DOORS = ("grpc", PROTOBUF, JSON)
 
@@ -276,6 +280,46 @@ def test_a_bad_request_is_refused_and_the_good_ones_beside_it_are_stored_once(tm
         assert server.export(*good, b"", method=EXPORT_METRICS) == [grpc.StatusCode.OK] * 5
         assert server.stop() == 0
     assert read_back(tmp_path / "data", "SELECT count(), uniqExact(ServiceName) FROM otel_metrics_sum") == [[[4, 4]]]
+
+
+def test_percentiles_of_histograms_are_bounded_by_the_statements_of_the_documentation(server):
+    """docs/schema.md, "Percentiles of metrics in SQL": of a cumulative series only what the hour brought counts.
+
+    A thousand slow calls came before the hour's first point, and a hundred fast ones after it, at another scale.
+    """
+    blocks = re.findall(r"```sql\n(.*?)```", SCHEMA.read_text(encoding="utf-8"), re.DOTALL)
+    (exponential_sql,) = [block for block in blocks if "otel_metrics_exp_histogram" in block]
+    (explicit_sql,) = [block for block in blocks if "FROM otel_metrics_histogram" in block]
+    now = time.time_ns()
+    started = now - 7200 * SECOND
+    message = ExportMetricsServiceRequest()
+    resource_metrics = message.resource_metrics.add()
+    resource_metrics.resource.attributes.append(KeyValue(key="service.name", value=AnyValue(string_value="shop")))
+    scope_metrics = resource_metrics.scope_metrics.add()
+    histogram = scope_metrics.metrics.add(name="took", unit="s").histogram
+    histogram.aggregation_temporality = 2
+    exponential = scope_metrics.metrics.add(name="took", unit="s").exponential_histogram
+    exponential.aggregation_temporality = 2
+    for at, fast in ((now - 1800 * SECOND, 0), (now - 60 * SECOND, 100)):
+        times = {"start_time_unix_nano": started, "time_unix_nano": at, "count": 1000 + fast}
+        histogram.data_points.add(bucket_counts=[fast, 0, 1000], explicit_bounds=[0.25, 1.0], **times)
+    # Slow is 8 s: bucket 5 at scale 1 (base 2^(1/2)), which is 2 at scale 0 (base 2). Fast is 0.25 s: bucket -3 there.
+    before = {"start_time_unix_nano": started, "time_unix_nano": now - 1800 * SECOND, "count": 1000}
+    exponential.data_points.add(scale=1, **before).positive.MergeFrom(
+        ExponentialHistogramDataPoint.Buckets(offset=5, bucket_counts=[1000])
+    )
+    after = {"start_time_unix_nano": started, "time_unix_nano": now - 60 * SECOND, "count": 1100}
+    exponential.data_points.add(scale=0, **after).positive.MergeFrom(
+        ExponentialHistogramDataPoint.Buckets(offset=-3, bucket_counts=[100, 0, 0, 0, 0, 1000])
+    )
+    assert send(server, message.SerializeToString()) == [ExportMetricsServiceResponse()]
+    for sql, bounds in ((exponential_sql, [0.125, 0.25]), (explicit_sql, [None, 0.25])):
+        answer = server.get("/api/v1/sql", query=sql, param_metric="took").json()
+        (row,) = answer["data"]
+        values = list(row.values()) if isinstance(row, dict) else row
+        assert values[0] == "shop"
+        assert int(values[1]) == 100
+        assert values[2:] == bounds
 
 
 def test_what_waits_in_the_folder_of_metrics_is_taken_in(tmp_path):
