@@ -29,7 +29,7 @@ from spanhouse_backend.store.schema import query_text
 _MEMBER = re.compile(rf"{TABLES}/(?P<table>\w+)/(?P<part>[\w-]+)/(?P<file>(?!\.)[\w.@%-]+(/(?!\.)[\w.@%-]+)?)")
 # As system.tables has it, on one line: our kinds of tables, in the database of ours.
 _CREATE = re.compile(
-    r"CREATE TABLE default\.(?P<table>\w+) \(.*\) ENGINE = (Summing|Aggregating)?MergeTree\b.*", re.DOTALL
+    r"CREATE TABLE default\.(?P<table>\w+) \(.*\) ENGINE = (Replacing|Summing|Aggregating)?MergeTree\b.*", re.DOTALL
 )
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _ENGINE, _UNPACKED = "engine", "unpacked"
