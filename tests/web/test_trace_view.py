@@ -4,9 +4,11 @@ import re
 import time
 
 import grpc
+import httpx
 import pytest
 from axe_findings import findings
-from harness import ServerProcess
+from harness import PATIENCE_SECONDS, ServerProcess
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -101,11 +103,37 @@ def large_trace():
     return request(LARGE, {"large": chain + wide})
 
 
+def shop_logs():
+    """Two records of the payment, the later one sent first, and one of no span that is stored."""
+    message = ExportLogsServiceRequest()
+    resource_logs = message.resource_logs.add()
+    resource_logs.resource.attributes.append(key_value("service.name", "payments"))
+    scope = resource_logs.scope_logs.add()
+    for at_ms, number, severity, body, span_id in (
+        (84, 17, "ERROR", f"declined {MARKUP}", 4),
+        (21, 9, "INFO", "asking for cards", 4),
+        (50, 13, "WARN", "slow", 77),
+    ):
+        record = scope.log_records.add(
+            time_unix_nano=BEGUN + at_ms * MS, severity_number=number, severity_text=severity
+        )
+        record.trace_id, record.span_id = bytes.fromhex(SHOP), span_id.to_bytes(8, "big")
+        record.body.string_value = body
+    return message
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     with ServerProcess(tmp_path_factory.mktemp("traces") / "data") as server:
         requests = (shop_trace(), hostile_trace(), odd_trace(), large_trace())
         assert set(server.export(*(one.SerializeToString() for one in requests))) == {grpc.StatusCode.OK}
+        stored = httpx.post(
+            f"http://{server.http}/v1/logs",
+            content=shop_logs().SerializeToString(),
+            headers={"Content-Type": "application/x-protobuf"},
+            timeout=PATIENCE_SECONDS,
+        )
+        assert stored.status_code == 200
         yield server
 
 
@@ -239,6 +267,22 @@ def test_the_flame_view_opens_the_span_that_is_clicked(trace):
     expect(page.get_by_role("button", name="Whole trace")).to_be_visible()
     page.get_by_role("link", name="Waterfall").click()
     expect(page.get_by_role("treeitem").first).to_be_visible()
+
+
+def test_what_was_logged_is_below_and_leads_to_its_span(served, trace):
+    """In order of time, as the API has it, as text; a trace without records has no such part."""
+    page = trace(SHOP)
+    logs = page.get_by_role("region", name="Log records of the trace")
+    stored = served.get("/api/v1/logs", trace_id=SHOP).json()["rows"]
+    expect(logs.locator("tbody tr")).to_have_count(len(stored))
+    assert logs.locator("tbody td:last-child").all_inner_texts() == [row["body"] for row in stored]
+    assert [text.split()[0] for text in logs.locator(".number").all_inner_texts()] == ["21.0", "50.0", "84.0"]
+    assert logs.locator("img").count() == 0
+    logs.get_by_role("link", name="SELECT cards").first.click()
+    expect(page.get_by_role("complementary", name="Details of the span")).to_contain_text("exception.type")
+    expect(logs.locator(".chosen")).to_have_count(2)
+    trace(HOSTILE)
+    expect(logs).to_be_hidden()
 
 
 def test_hostile_names_are_text(trace):

@@ -19,6 +19,7 @@ from spanhouse_backend.cli.exchange.export import export
 from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
+from spanhouse_backend.cli.logs import logs
 from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
 from spanhouse_backend.cli.plan import plan_command
@@ -95,6 +96,7 @@ _COMMANDS = (
     impact,
     spans,
     trace,
+    logs,
     sql,
     export,
     import_spans,

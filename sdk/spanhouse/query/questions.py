@@ -22,6 +22,7 @@ from spanhouse.query.rows import (
     HistogramRow,
     ImpactAnswer,
     ImpactRow,
+    LogRow,
     NeighbourRow,
     NoRow,
     PercentilesRow,
@@ -53,6 +54,7 @@ _ATTRIBUTE_IMPACT: Asking[ImpactAnswer] = Asking("GET", "/attribute_impact", Imp
 _SPANS: Asking[SpansAnswer] = Asking("GET", "/spans", SpansAnswer, RecordedSpan)
 _COMPARE: Asking[CompareAnswer] = Asking("GET", "/compare", CompareAnswer, CompareRow)
 _TRACE: Asking[TraceAnswer] = Asking("GET", "/trace/{trace_id}", TraceAnswer, SpanRow)
+_LOGS: Asking[Answer[LogRow]] = Asking("GET", "/logs", Answer, LogRow)
 _RULES: Asking[Answer[RuleRow]] = Asking("GET", "/rules", Answer, RuleRow)
 _DELETE: Asking[DeleteAnswer] = Asking("DELETE", "/admin/spans", DeleteAnswer, NoRow)
 
@@ -749,6 +751,15 @@ class Questions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return self._ask(_TRACE, timeout, trace_id=trace_id)
+
+    def logs(self, trace_id: str, *, limit: int | None = None, timeout: float | None = None) -> Answer[LogRow]:
+        """What was logged during a trace, by whom? In order of time; no rows when nothing was.
+
+        trace_id: 32 hexadecimal digits.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
 
     def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
         """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come
@@ -1481,6 +1492,15 @@ class AsyncQuestions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return await self._ask(_TRACE, timeout, trace_id=trace_id)
+
+    async def logs(self, trace_id: str, *, limit: int | None = None, timeout: float | None = None) -> Answer[LogRow]:
+        """What was logged during a trace, by whom? In order of time; no rows when nothing was.
+
+        trace_id: 32 hexadecimal digits.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
 
     async def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
         """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come

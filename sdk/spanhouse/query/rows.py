@@ -368,6 +368,27 @@ class TraceAnswer(Answer[SpanRow]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One log record. Ids are lower-case hexadecimal; `span_id` is "" for one that was made outside of spans.
+
+    `severity_number` is OpenTelemetry's: 1 to 4 trace, 5 to 8 debug, 9 to 12 info, 13 to 16 warning, 17 to 20 error, 21
+    to 24 fatal, 0 not given; `severity` is the sender's own word for it. `event` is the name of an event, "" for other
+    records.
+    """
+
+    time_unix_ns: int
+    severity: str
+    severity_number: int
+    service: str
+    body: str
+    event: str
+    scope: str
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleGroup:
     """One group of calls as a rule found it: `breach`, `well` or `unknown`, its value, and in words."""
 

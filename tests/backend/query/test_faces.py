@@ -196,6 +196,7 @@ EVERY = [
     ("callers", {"name": "f1"}),
     ("callees", {"name": "f1"}),
     ("spans", {"limit": "2", "order": "oldest"}),
+    ("logs", {"trace_id": "0123456789abcdef" * 2}),
     ("rules", {"limit": "1"}),
     ("compare", {"baseline": "2026-01-05T09:00Z+1h", "candidate": "2026-01-05T10:00Z+1h"}),
 ]
@@ -219,7 +220,7 @@ def test_every_question_is_the_same_over_grpc_and_rest_and_as_described(house, q
     document = asked(query, question, **texts)
     path = f"/api/v1/{question}?{urlencode(texts)}"
     assert house.get(path).json() == document == house.get(path).json()
-    assert document["rows"] or question in {"rules", "errors", "compare", "callers", "callees"}
+    assert document["rows"] or question in {"rules", "errors", "compare", "callers", "callees", "logs"}
     document_model(kind).model_validate_json(house.get(path).content, strict=True)
 
 

@@ -14,6 +14,7 @@ from spanhouse_backend.query.questions.errors import Errors
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
+from spanhouse_backend.query.questions.logs import Logs
 from spanhouse_backend.query.questions.neighbours import Callees, Callers
 from spanhouse_backend.query.questions.percentiles import Percentiles
 from spanhouse_backend.query.questions.rules import Rules
@@ -43,5 +44,6 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Spans,
     Compare,
     Trace,
+    Logs,
     Rules,
 )

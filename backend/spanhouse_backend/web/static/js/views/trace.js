@@ -14,6 +14,7 @@ import { change, current, link } from "../state.js";
 import { clock } from "../time.js";
 import { Details } from "./trace/details.js";
 import { Flame } from "./trace/flame.js";
+import { TraceLogs } from "./trace/logs.js";
 import { traceOf } from "./trace/tree.js";
 import { Waterfall } from "./trace/waterfall.js";
 
@@ -34,6 +35,7 @@ class TraceView {
     this.waterfall = new Waterfall({ onSelect });
     this.flame = new Flame({ onSelect });
     this.details = new Details({ onClose: () => change({ span: "" }, { replace: true }) });
+    this.logs = new TraceLogs();
     this.title = h("div", { class: "trace-title" });
     this.find = h("input", {
       type: "search",
@@ -58,6 +60,7 @@ class TraceView {
       this.title,
       h("div", { class: "toolbar" }, this.modes, this.find, h("label", { class: "check" }, this.critical, " Critical path"), this.folding, this.found),
       h("div", { class: "beside" }, this.drawing, this.details.element),
+      this.logs.element,
     );
     this.content.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && current().span && !event.defaultPrevented) {
@@ -97,6 +100,7 @@ class TraceView {
     }
     this.showTitle(state);
     await this.showSpans(state, signal);
+    await this.logs.show(state, this.trace, signal);
   }
 
   /** @param {import("../state.js").State} state */
