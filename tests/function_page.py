@@ -78,11 +78,8 @@ class FunctionPage:
         box = _at_rest(area)
         points = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (begin, end)]
         self.page.mouse.move(*points[0])
-        # As slowly as a quick hand: the chart has to see that somebody is over it before it can be dragged.
-        self.page.wait_for_timeout(100)
         self.page.mouse.down()
         self.page.mouse.move(*points[1], steps=8)
-        self.page.wait_for_timeout(100)
         self.page.mouse.up()
 
     def formatted(self, function: str, *values: Any) -> list[str]:

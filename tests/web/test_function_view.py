@@ -28,8 +28,9 @@ def view(page, served):
 
 
 def url_of(view):
-    """The parts of the page's URL."""
-    return {name: value for name, (value,) in parse_qs(urlsplit(view.page.url).query).items()}
+    """The parts of the page's URL, asked of the page: `page.url` is what was last heard of it."""
+    query = urlsplit(view.page.evaluate("location.href")).query
+    return {name: value for name, (value,) in parse_qs(query).items()}
 
 
 def seconds(row):
@@ -470,6 +471,7 @@ def test_the_rest_call_behind_a_panel_is_one_click_away(view):
     view.open()
     view.seen("heatmap").get_by_role("button", name="REST").click()
     dialog = view.page.get_by_role("dialog")
+    expect(dialog.locator(".url")).to_have_count(2)
     urls = dialog.locator(".url").all_inner_texts()
     assert [urlsplit(url).path for url in urls] == ["/api/v1/heatmap", "/api/v1/series"]
     asked = {name: value for name, (value,) in parse_qs(urlsplit(urls[0]).query).items()}
