@@ -1,6 +1,6 @@
 -- Fills spanhouse_rejected with the data points that something is wrong with, in the columns made for spans as far as
 -- they fit: the name is the metric's, the times are the start of the point's window and its end.
-CREATE MATERIALIZED VIEW IF NOT EXISTS rejected_data_points_mv TO spanhouse_rejected AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS spanhouse_rejected_data_points_mv TO spanhouse_rejected AS
 SELECT
     Batch,
     Rejected AS Reason,
