@@ -16,6 +16,11 @@ COMMAND = [sys.executable, "-m", "spanhouse_backend"]
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+def _can_be_interrupted() -> None:
+    """What a shell runs in the background ignores interrupts, and so do its children: these tests may be among them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class OnTerminal:
     """`with OnTerminal(["top", "--live"]) as terminal:` runs the command until it ends or the block does."""
 
@@ -28,7 +33,13 @@ class OnTerminal:
         self._leader, follower = pty.openpty()
         command = [*COMMAND, *self._arguments]
         self.process = subprocess.Popen(
-            command, stdin=follower, stdout=follower, stderr=follower, env=self._environment, start_new_session=True
+            command,
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env=self._environment,
+            start_new_session=True,
+            preexec_fn=_can_be_interrupted,  # noqa: PLW1509 - it takes no lock
         )
         os.close(follower)
         return self
@@ -55,8 +66,9 @@ class OnTerminal:
 
     def end(self) -> str:
         """Everything that is written until the command has ended."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._read():
-            pass
+            assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
         self.process.wait(PATIENCE_SECONDS)
         return self.text
 
