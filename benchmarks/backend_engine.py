@@ -20,6 +20,7 @@ from benchmarks.otlp_load import SPANS_PER_REQUEST, make_requests
 from benchmarks.report import Row, against
 from benchmarks.served import server
 from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.store import Store
 
 GROUP_SPANS = 100_000
@@ -95,13 +96,13 @@ async def _measure(mode: str, directory: Path, groups: int) -> dict[str, float]:
             framed = [frame(request) for request in made]
             body, identities = join(framed), [request.identity for request in framed]
             begun = time.process_time()
-            await store.insert_traces(body, identities)
+            await store.insert(TRACES, body, identities)
             cpu.append(time.process_time() - begun)
         one = frame(make_requests(1, 1)[0])
         smallest = []
         for _ in range(10 * groups):
             started = time.perf_counter()
-            await store.insert_traces(join([one]), [one.identity])
+            await store.insert(TRACES, join([one]), [one.identity])
             smallest.append(time.perf_counter() - started)
         spans, disk = await _weigh(store)
     finally:

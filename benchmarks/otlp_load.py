@@ -15,6 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.store import Store
 
 FUNCTIONS = 200
@@ -72,10 +73,10 @@ async def _insert(directory: Path, inserts: int, spans: int) -> float:
     body, identities = join(framed), [request.identity for request in framed]
     store = await asyncio.to_thread(Store.open, directory)
     try:
-        await store.insert_traces(body, identities)  # the first one compiles what later ones reuse
+        await store.insert(TRACES, body, identities)  # the first one compiles what later ones reuse
         begun = time.perf_counter()
         for _ in range(inserts):
-            await store.insert_traces(body, identities)
+            await store.insert(TRACES, body, identities)
         return inserts * len(requests) * SPANS_PER_REQUEST / (time.perf_counter() - begun)
     finally:
         await store.close()

@@ -23,6 +23,7 @@ from spanhouse_backend.query.questions.functions import FunctionRow, Functions
 from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.retention import DEFAULT_RETENTION, FOREVER
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import Queries, QueryLimits
 from spanhouse_backend.store.store import Store
@@ -74,7 +75,7 @@ class QueryHouse:
 
     def insert(self, *requests: ExportTraceServiceRequest) -> None:
         """Stores the requests as one insert, as ingest would."""
-        self.run(self.store.insert_traces(join(frame(request.SerializeToString()) for request in requests), []))
+        self.run(self.store.insert(TRACES, join(frame(request.SerializeToString()) for request in requests), []))
 
     def ask(self, question: type[Question[AnswerT]], *, now_ns: int = MONDAY_10H + 24 * HOUR, **texts: str) -> AnswerT:
         """Asks the reader, with parameters as a caller would write them."""

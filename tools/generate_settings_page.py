@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from spanhouse_backend.settings import SERVE_SETTINGS
+from spanhouse_backend.serve_settings import SERVE_SETTINGS
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 HEAD = """\

@@ -225,11 +225,12 @@ async def serve(settings: Settings, announce: Announce) -> None:
         if clickhouse_socket is not None:
             addresses["clickhouse_http"] = str(bound_address(clickhouse_socket))
         house.store.publish(access.urls(addresses))
+        announce(addresses, house.metrics.figures)
+        logger.info("serving", extra={**addresses, "data": settings.where, "version": version("spanhouse")})
+        # Last: whoever waits for the file finds everything else done, what was announced included.
         ready_file = ReadyFile(settings.ready_file)
         stopping.callback(ready_file.remove)
         ready_file.write(addresses)
-        announce(addresses, house.metrics.figures)
-        logger.info("serving", extra={**addresses, "data": settings.where, "version": version("spanhouse")})
         await stop.wait()
         logger.info("stopping")
 

@@ -6,7 +6,8 @@ import pytest
 
 from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.listen import require_loopback
-from spanhouse_backend.settings import MIB, Address, default_data_directory, read_settings
+from spanhouse_backend.serve_settings import MIB
+from spanhouse_backend.settings import Address, default_data_directory, read_settings
 
 
 def test_defaults_are_loopback_and_the_users_data_directory(monkeypatch, tmp_path):

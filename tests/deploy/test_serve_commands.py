@@ -9,7 +9,8 @@ from deploy_files import DEPLOY, OUR_IMAGE, Serve, dockerfile, serve_commands
 
 from spanhouse_backend.cli.serve import serve
 from spanhouse_backend.listen import require_protected
-from spanhouse_backend.settings import SERVE_SETTINGS, read_settings
+from spanhouse_backend.serve_settings import SERVE_SETTINGS
+from spanhouse_backend.settings import read_settings
 
 COMMANDS = list(serve_commands())
 VARIABLES = {setting.environment for setting in SERVE_SETTINGS}

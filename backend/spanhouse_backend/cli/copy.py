@@ -10,7 +10,8 @@ from spanhouse_backend.cli.output import console
 from spanhouse_backend.cli.setting_options import options_of, setting_texts
 from spanhouse_backend.cli.tables import Column, print_table
 from spanhouse_backend.errors import SettingsError, SpanhouseError
-from spanhouse_backend.settings import SERVE_SETTINGS, read_settings
+from spanhouse_backend.serve_settings import SERVE_SETTINGS
+from spanhouse_backend.settings import read_settings
 
 _EXAMPLES = """\b
 Examples:

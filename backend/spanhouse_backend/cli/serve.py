@@ -12,7 +12,8 @@ from spanhouse_backend.cli.setting_options import options_of, setting_texts
 from spanhouse_backend.errors import SettingsError, SpanhouseError
 from spanhouse_backend.listen import require_protected
 from spanhouse_backend.logs import configure_logs, is_text
-from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
+from spanhouse_backend.serve_settings import SERVE_SETTINGS
+from spanhouse_backend.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from spanhouse_backend.settings import Setting
+from spanhouse_backend.serve_settings import Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 

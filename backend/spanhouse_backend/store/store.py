@@ -22,7 +22,7 @@ from spanhouse_backend.store.backup.snapshot import Snapshot, drop_snapshot, tak
 from spanhouse_backend.store.embedded import Embedded
 from spanhouse_backend.store.held import held
 from spanhouse_backend.store.inserting import Inserting
-from spanhouse_backend.store.landing import TRACES, Landing
+from spanhouse_backend.store.landing import Landing
 from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.rejection import Rejection
 from spanhouse_backend.store.schema import query_text
@@ -130,10 +130,6 @@ class Store:
         """
         work = self._inserting.insert
         return await asyncio.get_running_loop().run_in_executor(self._insert_threads, work, landing, body, identities)
-
-    async def insert_traces(self, body: bytes, identities: Sequence[bytes]) -> dict[bytes, Rejection]:
-        """As `insert` does, for requests of OTLP's trace service."""
-        return await self.insert(TRACES, body, identities)
 
     async def recover(self) -> dict[bytes, Rejection] | None:
         """Finishes the oldest insert that failed half-way, in this process or one that was killed.

@@ -37,7 +37,7 @@ store = Store.open(directory, fsync=arguments[0] == "on")
 type(store._admin).raw_insert = noting("insert", type(store._admin).raw_insert)
 framed = [frame(request(name, [1000] * 20).SerializeToString()) for name in ("first", "second")]
 def insert(one):
-    return store.insert_traces(join([one]), [one.identity])
+    return store.insert(TRACES, join([one]), [one.identity])
 """
 
 
@@ -134,7 +134,7 @@ async def main():
         assert not merging.done()
         name = f"{arguments[0]}-{number}"
         framed = frame(request(name, [1000] * 20).SerializeToString())
-        await store.insert_traces(join([framed]), [framed.identity])
+        await store.insert(TRACES, join([framed]), [framed.identity])
         say(stored=name)
 asyncio.run(main())
 """

@@ -13,7 +13,8 @@ async def insert():
     one = frame(message.SerializeToString())
     store = await asyncio.to_thread(Store.open, directory)
     try:
-        return await store.insert_traces(join([one._replace(identity=identity) for identity in identities]), identities)
+        body = join([one._replace(identity=identity) for identity in identities])
+        return await store.insert(TRACES, body, identities)
     finally:
         await store.close()
 

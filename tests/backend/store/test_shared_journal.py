@@ -45,7 +45,7 @@ def framed(service: str) -> Framed:
 
 
 def insert(store: Store, *requests: Framed):
-    return asyncio.run(store.insert_traces(join(requests), [one.identity for one in requests]))
+    return asyncio.run(store.insert(TRACES, join(requests), [one.identity for one in requests]))
 
 
 def settle(store: Store) -> dict[bytes, object]:
@@ -113,6 +113,7 @@ from clickhouse_servers import PASSWORD
 from spanhouse_backend.clickhouse_address import parse_url
 from spanhouse_backend.ingest.framing import frame, join
 from spanhouse_backend.store.inserting import Inserting
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.server import Server
 from spanhouse_backend.store.shared_journal import SharedJournal
 from spanhouse_backend.store.store import Store
@@ -127,7 +128,7 @@ elif moment == "inserted":
 else:
     SharedJournal.remove = die
 one = frame(bytes.fromhex(body))
-asyncio.run(store.insert_traces(join([one]), [one.identity]))
+asyncio.run(store.insert(TRACES, join([one]), [one.identity]))
 """
 
 

@@ -59,7 +59,7 @@ async def store_and_die():
         if service == arguments[-1]:
             store._inserting._journal.remove = lambda token: os._exit(9)
         one = frame(request(service, [1000] * {SPANS}).SerializeToString())
-        await store.insert_traces(join([one]), [one.identity])
+        await store.insert(TRACES, join([one]), [one.identity])
 
 import os
 asyncio.run(store_and_die())

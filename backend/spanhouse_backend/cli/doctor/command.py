@@ -15,7 +15,8 @@ from spanhouse_backend.cli.doctor.versions import look_at_versions
 from spanhouse_backend.cli.output import console, count, format_option, printable, write_csv, write_json
 from spanhouse_backend.cli.tables import Column, print_table
 from spanhouse_backend.errors import SettingsError
-from spanhouse_backend.settings import SERVE_SETTINGS, Settings, read_settings
+from spanhouse_backend.serve_settings import SERVE_SETTINGS
+from spanhouse_backend.settings import Settings, read_settings
 
 _EXAMPLES = """\b
 Examples:
