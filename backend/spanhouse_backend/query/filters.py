@@ -5,6 +5,8 @@ stands. conditions.py makes SQL of the result. Terms side by side are ANDed; OR,
 A negative (`!=`, `!~`, NOT) is exactly what its positive leaves over, so `attr.tier!=gold` holds for a span without a
 tier. Inside quotes a backslash stands for itself, except before a quote or another backslash.
 
+What the fields are is a Vocabulary's to say. Of spans:
+
     service, name, scope, message   text (`message` is the status message)
     kind, status                    server, client, ..; error, ok, unset: = != in
     duration                        50ms, 1.5s, or nanoseconds: = != > >= < <= in
@@ -14,6 +16,15 @@ tier. Inside quotes a backslash stands for itself, except before a quote or anot
     event                           text: the name of any of a span's events
     error.type                      text: the attribute, else the type of the recorded exception
 
+and of records:
+
+    service, scope (or logger)      text
+    body, event, severity           text: `event` is the name of an event, `severity` the sender's word
+    level                           trace, debug, info, warn, error, fatal, or OpenTelemetry's 1 to 24:
+                                    = != > >= < <= in, or alone: it has one. A word is the whole range of its numbers
+    trace_id, span_id               as above
+    attr.KEY, resource.KEY          as above
+
 Text takes = != in, ^= (begins with), ~ and !~ (an RE2 pattern, anywhere in it), and alone means: not empty.
 """
 
@@ -22,13 +33,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.levels import Severities, level_words, parse_level
 from spanhouse_backend.query.times import parse_length
+from spanhouse_backend.query.vocabulary import SPANS, Field, Kind, Vocabulary
 
 PARAMETER = "filter"
 MAX_CHARACTERS = 4096
@@ -36,8 +49,8 @@ MAX_TERMS = 64
 MAX_PATTERN_CHARACTERS = 256
 _MAX_DURATION_NS = 2**64 - 1
 
-Kind = Literal["text", "choice", "duration", "id", "attribute", "event", "error_type"]
-Operator = Literal["=", "!=", "^=", "~", "!~", ">", ">=", "<", "<=", "in"]
+# `contains`, whatever the case, is what questions ask of their own accord: the grammar has no such operator.
+Operator = Literal["=", "!=", "^=", "~", "!~", ">", ">=", "<", "<=", "in", "contains"]
 
 _EQUALS: frozenset[Operator] = frozenset({"=", "!=", "in"})
 _TEXTUAL: frozenset[Operator] = _EQUALS | {"^=", "~", "!~"}
@@ -46,36 +59,12 @@ _OPERATORS: dict[Kind, frozenset[Operator]] = {
     "text": _TEXTUAL,
     "choice": _EQUALS,
     "duration": _EQUALS | _ORDERED,
+    "level": _EQUALS | _ORDERED,
     "id": _EQUALS,
     "attribute": _TEXTUAL | _ORDERED,
     "event": _TEXTUAL,
     "error_type": _TEXTUAL,
 }
-
-
-class Field(NamedTuple):
-    """What a term is about: a column of otel_traces, and of a map column the `key`."""
-
-    kind: Kind
-    column: str
-    key: str = ""
-
-
-_FIELDS = {
-    "service": Field("text", "ServiceName"),
-    "name": Field("text", "SpanName"),
-    "scope": Field("text", "ScopeName"),
-    "message": Field("text", "StatusMessage"),
-    "kind": Field("choice", "SpanKind"),
-    "status": Field("choice", "StatusCode"),
-    "duration": Field("duration", "Duration"),
-    "trace_id": Field("id", "TraceId"),
-    "span_id": Field("id", "SpanId"),
-    "parent_id": Field("id", "ParentSpanId"),
-    "event": Field("event", "Events.Name"),
-    "error.type": Field("error_type", "ErrorType"),
-}
-_MAPS = {"attr": "SpanAttributes", "resource": "ResourceAttributes"}
 _ID_DIGITS = {"TraceId": 32, "SpanId": 16, "ParentSpanId": 16}
 # What the columns hold: our own spelling, and that of collectors which write the protocol's names.
 _CHOICES = {
@@ -105,8 +94,8 @@ _ESCAPED = re.compile(r"""\\(["'\\])""")
 class Comparison:
     """`field operator values`: of `in`, and of choices, any of the values; else there is one.
 
-    Values are of the field's type: text, nanoseconds, or a number when an attribute is compared by size. `column` is
-    where the first of them stands in the filter, counted from 1, and 0 for what no filter wrote.
+    Values are of the field's type: text, nanoseconds, severity numbers, or a number when an attribute is compared by
+    size. `column` is where the first of them stands in the filter, counted from 1, and 0 for what no filter wrote.
     """
 
     field: Field
@@ -131,7 +120,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one of the operands; without any, every span."""
+    """Every one of the operands; without any, everything."""
 
     operands: tuple["Filter", ...] = ()
 
@@ -147,7 +136,7 @@ Filter = Comparison | Exists | Not | All | AnyOf
 EVERYTHING = All()
 
 
-def parse_filter(text: str) -> Filter:
+def parse_filter(text: str, vocabulary: Vocabulary = SPANS) -> Filter:
     """The meaning of a filter; '' is EVERYTHING. Raises InvalidQuestion with the column of the trouble."""
     if len(text) > MAX_CHARACTERS:
         raise InvalidQuestion(PARAMETER, f"a filter is not longer than {MAX_CHARACTERS} characters")
@@ -158,7 +147,7 @@ def parse_filter(text: str) -> Filter:
     except UnicodeEncodeError as error:  # the lone surrogates that a command line makes of such bytes
         raise InvalidQuestion(PARAMETER, "this is not UTF-8", text=text, column=error.start + 1) from None
     try:
-        return _parse(text)
+        return _parse(text, vocabulary)
     except UnexpectedInput as error:
         raise _syntax_error(text, error) from None
     except InvalidQuestion as error:
@@ -170,27 +159,25 @@ def both(one: Filter, other: Filter) -> Filter:
     return All(tuple(part for filtered in (one, other) for part in _parts(filtered)))
 
 
-def equals(name: str, value: str) -> Filter:
-    """The filter `name=value`, of a field of text; nothing is read into `value`."""
-    return Comparison(_FIELDS[name], "=", (value,))
+def equals(name: str, value: str, vocabulary: Vocabulary = SPANS) -> Filter:
+    """The filter `name=value`, of a field of text or an id; nothing is read into `value`."""
+    return Comparison(vocabulary.fields[name], "=", (value,))
 
 
-def field(parameter: str, text: str) -> Field:
+def field(parameter: str, text: str, vocabulary: Vocabulary = SPANS) -> Field:
     """The field that `text` names. Raises InvalidQuestion naming `parameter`."""
-    if text in _FIELDS:
-        return _FIELDS[text]
+    if text in vocabulary.fields:
+        return vocabulary.fields[text]
     prefix, _, key = text.partition(".")
-    if prefix in _MAPS and key:
+    if prefix in vocabulary.maps and key:
         quoted = len(key) > 1 and key.startswith('"') and key.endswith('"')
-        return Field("attribute", _MAPS[prefix], _ESCAPED.sub(r"\1", key[1:-1]) if quoted else key)
-    raise InvalidQuestion(
-        parameter, f"there is no field {text[:100]!r}: there are {', '.join(_FIELDS)}, attr.KEY and resource.KEY"
-    )
+        return Field("attribute", vocabulary.maps[prefix], _ESCAPED.sub(r"\1", key[1:-1]) if quoted else key)
+    raise InvalidQuestion(parameter, f"there is no field {text[:100]!r}: there are {vocabulary.names()}")
 
 
 def attribute_name(column: str, key: str) -> str:
-    """How the attribute `key` of a map column is named in a filter."""
-    prefix = next(prefix for prefix, mapped in _MAPS.items() if mapped == column)
+    """How the attribute `key` of a map column is named in a filter over spans."""
+    prefix = next(prefix for prefix, mapped in SPANS.maps.items() if mapped == column)
     if _PLAIN_KEY.fullmatch(key):
         return f"{prefix}.{key}"
     escaped = key.replace("\\", "\\\\").replace('"', '\\"')
@@ -215,24 +202,29 @@ def _parts(filtered: Filter) -> tuple[Filter, ...]:
 class _Meaning(Transformer[Token, Filter]):
     """Called by the parser as it goes, rule by rule, so that no depth of nesting is too deep for it."""
 
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+
     @v_args(inline=True)
     def value(self, token: Token) -> Token:
         return token
 
     @v_args(inline=True)
     def existence(self, name: Token) -> Filter:
-        found = _field(name)
+        found = _field(name, self._vocabulary)
         if found.kind in {"choice", "duration"}:
-            raise _at(name, f"every span has a {name}: compare it with something, as in {name}={_example(found)}")
+            every = f"every {self._vocabulary.one} has a {name}"
+            raise _at(name, f"{every}: compare it with something, as in {name}={_example(found)}")
         return Exists(found)
 
     @v_args(inline=True)
     def comparison(self, name: Token, operator: Token, value: Token) -> Filter:
-        return _comparison(name, str(operator), (value,), operator)
+        return _comparison(_field(name, self._vocabulary), name, str(operator), (value,), operator)
 
     @v_args(inline=True)
     def membership(self, name: Token, *values: Token) -> Filter:
-        return _comparison(name, "in", values, name)
+        return _comparison(_field(name, self._vocabulary), name, "in", values, name)
 
     @v_args(inline=True)
     def negation(self, operand: Filter) -> Filter:
@@ -246,13 +238,13 @@ class _Meaning(Transformer[Token, Filter]):
 
 
 @cache
-def _grammar() -> Lark:
+def _grammar(vocabulary: Vocabulary) -> Lark:
     text = (files("spanhouse_backend.query") / "filter.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", transformer=_Meaning(), maybe_placeholders=False)
+    return Lark(text, parser="lalr", transformer=_Meaning(vocabulary), maybe_placeholders=False)
 
 
-def _parse(text: str) -> Filter:
-    parser = _grammar().parse_interactive(text)
+def _parse(text: str, vocabulary: Vocabulary) -> Filter:
+    parser = _grammar(vocabulary).parse_interactive(text)
     terms, token = 0, None
     for token in parser.iter_parse():
         terms += token.type == "FIELD"
@@ -263,8 +255,7 @@ def _parse(text: str) -> Filter:
     return meaning
 
 
-def _comparison(name: Token, written: str, values: tuple[Token, ...], operator: Token) -> Filter:
-    found = _field(name)
+def _comparison(found: Field, name: Token, written: str, values: tuple[Token, ...], operator: Token) -> Filter:
     allowed = _OPERATORS[found.kind]
     if written not in allowed:
         choices = ", ".join(known for known in _ORDER if known in allowed)
@@ -272,6 +263,9 @@ def _comparison(name: Token, written: str, values: tuple[Token, ...], operator: 
     # The positive is what is checked and compared: a negative is all that it leaves over.
     negative = written in {"!=", "!~"}
     positive: Operator = written.removeprefix("!") or "="  # type: ignore[assignment]  # in `allowed`
+    if found.kind == "level":
+        term = compared_level(found, positive, tuple(map(_level, values)), _column(values[0]))
+        return Not(term) if negative else term
     meant = tuple(_value(found, positive, value) for value in values)
     if found.kind == "choice":
         spellings = tuple(spelling for choice in meant for spelling in _CHOICES[found.column][str(choice)])
@@ -281,8 +275,25 @@ def _comparison(name: Token, written: str, values: tuple[Token, ...], operator: 
     return Not(term) if negative else term
 
 
+def compared_level(found: Field, operator: Operator, levels: tuple[Severities, ...], column: int = 0) -> Comparison:
+    """A level compared: equal is any number of a word's, more than it is more than all of them."""
+    if operator in _ORDERED:
+        (level,) = levels
+        return Comparison(found, operator, (level.least if operator in {">=", "<"} else level.most,), column)
+    numbers = sorted({number for level in levels for number in range(level.least, level.most + 1)})
+    return Comparison(found, "in", tuple(numbers), column)
+
+
+def _level(token: Token) -> Severities:
+    text = _unquoted(token)
+    level = parse_level(text)
+    if level is None:
+        raise _at(token, f"{text[:100]!r} is none of {level_words()}")
+    return level
+
+
 def _value(found: Field, operator: Operator, token: Token) -> str | int | float:
-    text = _ESCAPED.sub(r"\1", token[1:-1]) if token.type == "QUOTED" else str(token)
+    text = _unquoted(token)
     if operator == "~" and len(text) > MAX_PATTERN_CHARACTERS:
         raise _at(token, f"a pattern is not longer than {MAX_PATTERN_CHARACTERS} characters")
     if found.kind == "choice":
@@ -303,6 +314,10 @@ def _value(found: Field, operator: Operator, token: Token) -> str | int | float:
     return text
 
 
+def _unquoted(token: Token) -> str:
+    return _ESCAPED.sub(r"\1", token[1:-1]) if token.type == "QUOTED" else str(token)
+
+
 def _duration(token: Token, text: str) -> int:
     try:
         nanoseconds = int(text) if _NANOSECONDS.fullmatch(text) else parse_length(PARAMETER, text)
@@ -313,9 +328,9 @@ def _duration(token: Token, text: str) -> int:
     return nanoseconds
 
 
-def _field(name: Token) -> Field:
+def _field(name: Token, vocabulary: Vocabulary) -> Field:
     try:
-        return field(PARAMETER, str(name))
+        return field(PARAMETER, str(name), vocabulary)
     except InvalidQuestion as error:
         raise _at(name, error.problem) from None
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from spanhouse_backend.query.answers import Accuracy, Source
 from spanhouse_backend.query.conditions import ROLLUP_COLUMNS, condition, needs_spans, subject
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.filters import Field, Filter
+from spanhouse_backend.query.filters import Filter
 from spanhouse_backend.query.statements import Fragment, statement
 from spanhouse_backend.query.steps import Steps
 from spanhouse_backend.query.times import SECOND_NS, Window, iso_time
+from spanhouse_backend.query.vocabulary import Field
 
 MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600

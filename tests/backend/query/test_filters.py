@@ -16,7 +16,6 @@ from spanhouse_backend.query.filters import (
     AnyOf,
     Comparison,
     Exists,
-    Field,
     Not,
     both,
     equals,
@@ -24,6 +23,7 @@ from spanhouse_backend.query.filters import (
     parse_filter,
 )
 from spanhouse_backend.query.questions.functions import Functions
+from spanhouse_backend.query.vocabulary import RECORDS, SPANS, Field
 
 NAME, TIER = Field("text", "SpanName"), Field("attribute", "SpanAttributes", "tier")
 
@@ -113,6 +113,54 @@ BAD_FILTERS = [
 ]
 
 
+LEVEL = RECORDS.fields["level"]
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("level=warn", Comparison(LEVEL, "in", (13, 14, 15, 16), 7)),
+        ("level=Warning", Comparison(LEVEL, "in", (13, 14, 15, 16), 7)),
+        ("level='critical'", Comparison(LEVEL, "in", (21, 22, 23, 24), 7)),
+        ("level=14", Comparison(LEVEL, "in", (14,), 7)),
+        ("level!=info", Not(Comparison(LEVEL, "in", (9, 10, 11, 12), 8))),
+        ("level in (trace, 5)", Comparison(LEVEL, "in", (1, 2, 3, 4, 5), 11)),
+        ("level>=warn", Comparison(LEVEL, ">=", (13,), 8)),
+        ("level>warn", Comparison(LEVEL, ">", (16,), 7)),
+        ("level<warn", Comparison(LEVEL, "<", (13,), 7)),
+        ("level<=warn", Comparison(LEVEL, "<=", (16,), 8)),
+        ("level>14", Comparison(LEVEL, ">", (14,), 7)),
+        ("level", Exists(LEVEL)),
+        ("logger^=app.", Comparison(Field("text", "ScopeName"), "^=", ("app.",), 9)),
+        ("event=user.login", Comparison(Field("text", "EventName"), "=", ("user.login",), 7)),
+        ("attr.tier", Exists(Field("attribute", "LogAttributes", "tier"))),
+    ],
+)
+def test_a_filter_over_records_means(text, meaning):
+    assert parse_filter(text, RECORDS) == meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "problem"),
+    [
+        ("name=a", 1, "there is no field 'name': there are service, scope, logger, body, event, level, severity, "),
+        ("duration>1s", 1, "there is no field 'duration'"),
+        ("level=loud", 7, "'loud' is none of trace, debug, info, warn, error, fatal, nor a number from 1 to 24"),
+        ("level=0", 7, "'0' is none of"),
+        ("level>25", 7, "'25' is none of"),
+        ("body=a level=\u0663", 14, "'\u0663' is none of"),
+        ("level~warn", 6, "~ does not go with level: use one of =, !=, >, >=, <, <=, in"),
+        ("level^=w", 6, "^= does not go with level"),
+        ("body>1", 5, "> does not go with body"),
+    ],
+)
+def test_a_bad_filter_over_records_is_refused_where_it_is_bad(text, column, problem):
+    with pytest.raises(InvalidQuestion) as refused:
+        parse_filter(text, RECORDS)
+    assert (refused.value.parameter, refused.value.column) == ("filter", column)
+    assert problem in refused.value.problem
+
+
 @pytest.mark.parametrize(("text", "column", "problem"), BAD_FILTERS)
 def test_a_bad_filter_is_refused_where_it_is_bad(text, column, problem):
     with pytest.raises(InvalidQuestion) as refused:
@@ -129,11 +177,14 @@ def test_a_caret_points_at_the_trouble():
     assert (line, caret) == ("  name=a foo=1", "         ^")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("nameattr.= <>!~^()\"'\\, or"), max_size=60))
-def test_any_text_is_a_filter_or_a_refusal(text):
+@pytest.mark.parametrize("vocabulary", [SPANS, RECORDS], ids=lambda vocabulary: vocabulary.one)
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("nameattr.= <>!~^()\"'\\, or"), max_size=60)
+)
+def test_any_text_is_a_filter_or_a_refusal(vocabulary, text):
     """Nothing that can be written makes the parser fail in any other way, or paste a value into SQL."""
     try:
-        meaning = parse_filter(text)
+        meaning = parse_filter(text, vocabulary)
     except InvalidQuestion:
         return
     made = condition(meaning)
@@ -197,6 +248,25 @@ def test_any_value_can_be_written_in_quotes(value):
 )
 def test_a_filter_as_sql(text, sql, parameters):
     assert condition(parse_filter(text)) == (sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "sql", "parameters"),
+    [
+        ("level>=warn", "(SeverityNumber > 0 AND SeverityNumber >= {filter_0:UInt8})", {"filter_0": 13}),
+        ("level<debug", "(SeverityNumber > 0 AND SeverityNumber < {filter_0:UInt8})", {"filter_0": 5}),
+        (
+            "level!=8",
+            "NOT (SeverityNumber > 0 AND SeverityNumber IN {filter_0:Array(UInt8)})",
+            {"filter_0": [8]},
+        ),
+        ("level", "(SeverityNumber > 0)", {}),
+        ("event", "(EventName != '')", {}),
+        ("body~a", "(match(Body, {filter_0:String}))", {"filter_0": "a"}),
+    ],
+)
+def test_a_filter_over_records_as_sql(text, sql, parameters):
+    assert condition(parse_filter(text, RECORDS)) == (sql, parameters)
 
 
 def test_only_what_the_rollups_hold_can_be_answered_by_them():

@@ -10,7 +10,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition, subject
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.filters import Field, field
+from spanhouse_backend.query.filters import field
 from spanhouse_backend.query.parameters import Filtered, Limited, Windowed
 from spanhouse_backend.query.percentiles import parse_level
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
@@ -19,6 +19,7 @@ from spanhouse_backend.query.sources import nearest_rank_of_spans, notes, since_
 from spanhouse_backend.query.statements import Fragment, statement
 from spanhouse_backend.query.steps import TIMEZONE, Stepping, read_stepping
 from spanhouse_backend.query.times import SECOND_NS
+from spanhouse_backend.query.vocabulary import Field
 
 MAX_FIGURES = 10
 SELECT = Parameter(

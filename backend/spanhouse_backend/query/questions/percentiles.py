@@ -7,11 +7,12 @@ from typing import Annotated
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.filters import Field, field
+from spanhouse_backend.query.filters import field
 from spanhouse_backend.query.parameters import Exactly, Filtered, Limited, Windowed
 from spanhouse_backend.query.percentiles import Levelled, grouped
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import choose, notes
+from spanhouse_backend.query.vocabulary import Field
 
 MAX_GROUPS = 5
 GROUP = Parameter(
