@@ -22,15 +22,15 @@ class Notices:
         self._clock = clock
         self._kinds: dict[str, tuple[float, int]] = {}
 
-    def warning(self, kind: str, message: str, *args: object) -> None:
-        """Logs `message`, unless news of this `kind` was logged within the last minute."""
-        self._log(logging.WARNING, kind, message, args)
+    def warning(self, kind: str, message: str, *args: object, error: BaseException | None = None) -> None:
+        """Logs `message` and the traceback of `error`, unless news of this `kind` was logged within the last minute."""
+        self._log(logging.WARNING, kind, message, args, error)
 
     def info(self, kind: str, message: str, *args: object) -> None:
         """The same for what costs nobody a span."""
-        self._log(logging.INFO, kind, message, args)
+        self._log(logging.INFO, kind, message, args, None)
 
-    def _log(self, level: int, kind: str, message: str, args: tuple[object, ...]) -> None:
+    def _log(self, level: int, kind: str, message: str, args: tuple[object, ...], error: BaseException | None) -> None:
         now = self._clock()
         since, kept_back = self._kinds.get(kind, (-_PAUSE_SECONDS, 0))
         if now - since < _PAUSE_SECONDS:
@@ -39,4 +39,4 @@ class Notices:
         self._kinds[kind] = (now, 0)
         if kept_back:
             message += f" ({kept_back} more like this were not logged)"
-        self._logger.log(level, message, *args)
+        self._logger.log(level, message, *args, exc_info=error)

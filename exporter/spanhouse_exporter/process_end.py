@@ -13,20 +13,27 @@ import sys
 import threading
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from spanhouse_exporter.pipeline import Pipeline
 
 _EARLY = 100
 """Before the finalizers of the host's own queues and managers."""
 
 
-def before_exit(pipeline: Pipeline) -> None:
-    """Has `pipeline` flushed when this process ends, if it is one that skips `atexit`. Never raises."""
-    alive = weakref.ref(pipeline)
+class Ending(Protocol):
+    """What has something left to do when a process ends."""
+
+    exit_seconds: float
+
+    def shutdown(self, timeout: float, /) -> bool:
+        """Does it, within `timeout` seconds."""
+
+
+def before_exit(ending: Ending) -> None:
+    """Has `ending` shut down when this process ends, if it is one that skips `atexit`. Never raises."""
+    alive = weakref.ref(ending)
 
     def end(**_signal: Any) -> None:
         found = alive()

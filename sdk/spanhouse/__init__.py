@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 from spanhouse.blocks import record, span
 from spanhouse.capture import capture
 from spanhouse.errors import CaptureError, ConfigurationError, SpanhouseError
+from spanhouse.function_stats import FunctionStats
 from spanhouse.provider import TracerProvider
+from spanhouse.reporting import report_stats
 from spanhouse.runtime import configure, exporter_status, flush, shutdown
-from spanhouse.statistics import FunctionStats, all_stats, reset_stats, stats
+from spanhouse.statistics import all_stats, reset_stats, stats
+from spanhouse.stats_reporter import StatsReporter
 from spanhouse.version import __version__
 from spanhouse_exporter.status import ExporterStatus
 
@@ -22,6 +25,7 @@ __all__ = [
     "ExporterStatus",
     "FunctionStats",
     "SpanhouseError",
+    "StatsReporter",
     "TracerProvider",
     "__version__",
     "all_stats",
@@ -30,6 +34,7 @@ __all__ = [
     "exporter_status",
     "flush",
     "record",
+    "report_stats",
     "reset_stats",
     "shutdown",
     "span",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
-from spanhouse import active, runtime, statistics
+from spanhouse import active, runtime, statistics, stats_reporter
 from spanhouse.clock import ANCHOR
 from spanhouse.foreign_call import ForeignCall
 from spanhouse.light_span import LightSpan
@@ -163,6 +163,7 @@ class CallSite:
             self._tracer = provider.get_tracer(SCOPE_NAME, VERSION)
             self.begin = self._begin_foreign
         self._bound_to = chosen
+        stats_reporter.start_all()
 
 
 @functools.lru_cache(maxsize=1024)

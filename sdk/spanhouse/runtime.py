@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from spanhouse import forks, settings, summary
+from spanhouse import forks, settings, stats_reporter, summary
 from spanhouse.errors import ConfigurationError
 from spanhouse.provider import TracerProvider
 from spanhouse.registry import chosen_provider
@@ -104,22 +104,29 @@ def unbind_all() -> None:
 
 
 def flush(timeout: float = 10.0) -> bool:
-    """Waits until every span finished so far is delivered or given up; False when `timeout` seconds passed."""
+    """Waits until every span finished so far is delivered or given up, and the sinks of `report_stats` know all calls.
+
+    False when `timeout` seconds passed, or a sink raised.
+    """
     give_up = monotonic() + timeout
+    telling = stats_reporter.ask_all()
     done = _own is None or _own.force_flush(int(timeout * 1000))
     chosen = chosen_provider()
     if chosen is not None and chosen is not _own and hasattr(chosen, "force_flush"):
         remaining = max(0, int((give_up - monotonic()) * 1000))
         done = chosen.force_flush(remaining) is not False and done
-    return done
+    return stats_reporter.wait_for_all(telling, give_up - monotonic()) and done
 
 
 def shutdown(timeout: float = 10.0) -> bool:
-    """Flushes and stops our exporting for good, within `timeout` seconds; False when spans had to be dropped.
+    """Flushes and stops our exporting and reporting for good, within `timeout` seconds; False when spans had to be
+    dropped, or a sink of `report_stats` was not told of all calls.
 
     A provider that the application has set is the application's to shut down.
     """
-    return _own is None or _own.shutdown(timeout)
+    give_up = monotonic() + timeout
+    told = stats_reporter.shut_all_down(timeout)
+    return (_own is None or _own.shutdown(max(0.0, give_up - monotonic()))) and told
 
 
 def exporter_status() -> ExporterStatus:
@@ -133,6 +140,8 @@ def exporter_status() -> ExporterStatus:
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - the holder may be a thread that does not exist in the child
     _lock = threading.Lock()
+    if stats_reporter.any_live():
+        unbind_all()  # the first call of each function starts what reports in this process
 
 
 forks.on_fork(_after_fork)

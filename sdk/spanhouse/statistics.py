@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
-from math import sqrt
 from operator import mul
 from typing import TYPE_CHECKING, Any, Final
 
 from spanhouse import forks, histogram
+from spanhouse.function_stats import FunctionStats, figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 FOLD_AT = 8192
 """Durations that may wait (a third of a megabyte) before a call does the arithmetic itself."""
@@ -27,85 +26,53 @@ CALL_SITE_ATTRIBUTE: Final = "__spanhouse_call_site__"
 """Set on captured functions."""
 
 
-@dataclass(frozen=True)
-class FunctionStats:
-    """One function's calls in this process. Durations are nanoseconds; all of them 0 when there were no calls."""
-
-    name: str
-    calls: int = 0
-    errors: int = 0
-    """Calls that raised an Exception."""
-    total_ns: int = 0
-    mean_ns: float = 0.0
-    stddev_ns: float = 0.0
-    """Of the sample (n - 1)."""
-    stderr_ns: float = 0.0
-    """Of the mean."""
-    min_ns: int = 0
-    max_ns: int = 0
-    buckets: Mapping[int, int] = field(default_factory=dict, repr=False)
-    """Exponential histogram of scale 6: bucket index -> calls."""
-
-    def percentile_ns(self, percent: float) -> float:
-        """The duration that `percent` (0 .. 100) of the calls did not exceed, within 0.55%.
-
-        Raises ValueError for a number outside of 0 .. 100.
-        """
-        if not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
-            raise ValueError(f"a percentile is between 0 and 100, not {percent}")
-        if not self.calls:
-            return 0.0
-        return histogram.percentile_ns(self.buckets, percent / 100, self.min_ns, self.max_ns)
-
-    @property
-    def p50_ns(self) -> float:
-        """The median."""
-        return self.percentile_ns(50)
-
-    @property
-    def p90_ns(self) -> float:
-        """90th percentile."""
-        return self.percentile_ns(90)
-
-    @property
-    def p95_ns(self) -> float:
-        """95th percentile."""
-        return self.percentile_ns(95)
-
-    @property
-    def p99_ns(self) -> float:
-        """99th percentile."""
-        return self.percentile_ns(99)
-
-    @property
-    def p999_ns(self) -> float:
-        """99.9th percentile."""
-        return self.percentile_ns(99.9)
-
-
 class Statistics:
     """The running statistics of one name.
 
     Concurrency: callers append to `pending`, which is atomic; `fold` takes from its front under `_lock`, so a
-    duration is counted once. It is held for arithmetic only and never with another lock, so nobody waits for long. A
-    failed call is appended as its complement, which keeps the append a single one.
+    duration is counted once; `reset` takes all of it there. It is held for arithmetic only and never with another lock,
+    so nobody waits for long. A failed call is appended as its complement, which keeps the append a single one.
     """
 
-    __slots__ = ("_buckets", "_calls", "_errors", "_lock", "_max", "_min", "_squares", "_total", "name", "pending")
+    __slots__ = (
+        "_buckets",
+        "_calls",
+        "_errors",
+        "_forgotten",
+        "_lock",
+        "_max",
+        "_min",
+        "_squares",
+        "_total",
+        "name",
+        "pending",
+    )
 
     def __init__(self, name: str) -> None:
         self.name: str = name
         self.pending: list[int] = []
         """Always the same list: captured calls append to it themselves, and `fold` when it is `FOLD_AT` long."""
-        self.reset()
+        self._calls = self._forgotten = 0
+        self.after_fork()
 
     def reset(self) -> None:
-        """Forgets everything."""
+        """Forgets all calls so far."""
+        with self._lock:
+            self._forgotten += self._calls + len(self.pending)
+            self.pending.clear()
+            self._buckets: Counter[int] = Counter()
+            self._calls = self._errors = self._total = self._squares = self._max = 0
+            self._min: int | None = None
+
+    def after_fork(self) -> None:
+        """In the child: the calls were the parent's, and a thread that held the lock may be gone."""
         self._lock = threading.Lock()
-        self.pending.clear()
-        self._buckets: Counter[int] = Counter()
-        self._calls = self._errors = self._total = self._squares = self._max = 0
-        self._min: int | None = None
+        self.reset()
+
+    @property
+    def seen(self) -> int:
+        """Calls so far, forgotten ones too: a number that grows, a little behind while another thread folds."""
+        return self._forgotten + self._calls + len(self.pending)
 
     def add(self, duration_ns: int, *, failed: bool = False) -> None:
         """Counts one call."""
@@ -140,24 +107,16 @@ class Statistics:
         """Statistics of every call that has returned."""
         self.fold()
         with self._lock:
-            calls, total = self._calls, self._total
-            if not calls:
-                return FunctionStats(self.name)
-            variance = 0.0
-            if calls > 1:
-                # Integers of any size: no cancellation, however long the process runs.
-                variance = (calls * self._squares - total * total) / (calls * (calls - 1))
-            return FunctionStats(
-                name=self.name,
-                calls=calls,
+            return figures(
+                self.name,
+                calls=self._calls,
                 errors=self._errors,
-                total_ns=total,
-                mean_ns=total / calls,
-                stddev_ns=sqrt(variance),
-                stderr_ns=sqrt(variance / calls),
+                total_ns=self._total,
+                squares_ns2=self._squares,
                 min_ns=self._min or 0,
                 max_ns=self._max,
                 buckets=dict(self._buckets),
+                forgotten=self._forgotten,
             )
 
 
@@ -194,14 +153,10 @@ def stats(function: str | Callable[..., Any]) -> FunctionStats:
     `function` is the captured function itself or its span name; a name that was never called has 0 calls. Complete
     as of this call, in constant time and memory. Raises TypeError for a function that is not captured.
     """
-    if isinstance(function, str):
-        found = _by_name.get(function)
-        return FunctionStats(function) if found is None else found.read()
-    site = getattr(getattr(function, "__func__", function), CALL_SITE_ATTRIBUTE, None)
-    if site is None:
-        raise TypeError(f"{function!r} is not captured")
-    read: FunctionStats = site.statistics.read()
-    return read
+    found = _statistics_of(function)
+    if found is None:
+        return FunctionStats(str(function))
+    return found.read()
 
 
 def all_stats() -> list[FunctionStats]:
@@ -210,8 +165,17 @@ def all_stats() -> list[FunctionStats]:
     return sorted((item for item in found if item.calls), key=lambda item: item.total_ns, reverse=True)
 
 
-def reset_stats() -> None:
-    """Forgets all calls so far."""
+def reset_stats(function: str | Callable[..., Any] | None = None) -> None:
+    """Forgets the calls so far: of one captured function, or of the name of a span, or of all.
+
+    Raises TypeError for a function that is not captured. Reports to sinks of `report_stats` go on from here: calls
+    that they have not been told of are forgotten with the others.
+    """
+    if function is not None:
+        found = _statistics_of(function)
+        if found is not None:
+            found.reset()
+        return
     for statistics in list(_by_name.values()):
         statistics.reset()
 
@@ -222,4 +186,24 @@ def fold_all() -> None:
         statistics.fold()
 
 
-forks.on_fork(reset_stats)  # statistics of a process; and its locks may be held by threads that are gone
+def calls_seen() -> int:
+    """Calls of everything since the process began, forgotten ones too; cheap, as `Statistics.seen` is."""
+    return sum(statistics.seen for statistics in list(_by_name.values()))
+
+
+def _statistics_of(function: str | Callable[..., Any]) -> Statistics | None:
+    if isinstance(function, str):
+        return _by_name.get(function)
+    site = getattr(getattr(function, "__func__", function), CALL_SITE_ATTRIBUTE, None)
+    if site is None:
+        raise TypeError(f"{function!r} is not captured")
+    found: Statistics = site.statistics
+    return found
+
+
+def _after_fork() -> None:
+    for statistics in list(_by_name.values()):
+        statistics.after_fork()
+
+
+forks.on_fork(_after_fork)

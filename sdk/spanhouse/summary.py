@@ -11,7 +11,7 @@ from spanhouse.statistics import all_stats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spanhouse.statistics import FunctionStats
+    from spanhouse.function_stats import FunctionStats
 
 _HEADINGS = ("function", "calls", "errors", "total", "mean", "p50", "p90", "p99", "p99.9", "max")
 _LONGEST_NAME = 60

@@ -17,11 +17,12 @@ def test_the_page_has_examples():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: str(text.count("\n")))
-def test_example_runs(example):
-    """Each by itself, in a fresh process, warnings being errors."""
+def test_example_runs(example, tmp_path):
+    """Each by itself, in a fresh process and an empty directory, warnings being errors."""
     with receiving() as receiver:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", example],
+            cwd=tmp_path,
             env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint},
             capture_output=True,
             text=True,

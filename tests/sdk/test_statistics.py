@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import math
 import random
+import sys
 import threading
 from collections import Counter
 
@@ -241,14 +242,54 @@ def test_generators_count_when_they_end(sampler):
 
 
 def test_reset():
-    """reset_stats forgets the calls and keeps counting."""
+    """reset_stats forgets the calls, of one function or of all, and keeps counting."""
 
     @spanhouse.capture(name="stats.reset")
     def work(): ...
 
+    @spanhouse.capture(name="stats.kept")
+    def other(): ...
+
     with captured_spans():
-        work()
+        for one in (work, "stats.reset"):
+            work()
+            other()
+            spanhouse.reset_stats(one)
+            assert spanhouse.stats(work).calls == 0
+        assert spanhouse.stats(other).calls == 2
+        spanhouse.reset_stats("never.called")
         spanhouse.reset_stats()
-        assert spanhouse.stats(work).calls == 0
+        assert spanhouse.stats(other).calls == 0
         work()
     assert spanhouse.stats(work).calls == 1
+    assert spanhouse.stats(work).forgotten == 2
+    with pytest.raises(TypeError, match="not captured"):
+        spanhouse.reset_stats(len)
+
+
+def test_a_reset_among_calls_leaves_figures_that_agree():
+    """While others call and ask: every reading is of whole calls, and each call is either counted or forgotten."""
+    statistics = Statistics("x")
+
+    def work():
+        for _ in range(5_000):
+            statistics.add(5)
+            statistics.fold()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            statistics.reset()
+            found = statistics.read()
+            assert sum(found.buckets.values()) == found.calls
+            assert found.total_ns == 5 * found.calls
+    finally:
+        sys.setswitchinterval(interval)
+        for thread in threads:
+            thread.join()
+    found = statistics.read()
+    assert found.calls + found.forgotten == 20_000
