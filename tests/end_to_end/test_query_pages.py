@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from doc_pages import DOCS, programs
 from harness import PATIENCE_SECONDS, ServerProcess
 from otlp_requests import request
 
-DOCS = Path(__file__).parents[2] / "docs"
-PROGRAMS = re.findall(r"^```python\n(.*?)^```$", (DOCS / "client.md").read_text(), re.DOTALL | re.MULTILINE)
+PROGRAMS = programs("client.md")
 # With -N an answer has no end: the live tail's, which has tests of its own.
 COMMANDS = re.findall(r"^\$ (curl (?!-N ).*)$", (DOCS / "http-api.md").read_text(), re.MULTILINE)
 

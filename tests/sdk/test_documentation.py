@@ -1,14 +1,12 @@
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from doc_pages import programs
 from otlp_receiver import receiving
 
-PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+EXAMPLES = programs("sdk.md")
 
 
 def test_the_page_has_examples():
