@@ -7,6 +7,8 @@ import time
 import typing
 
 import pytest
+from data_points import Stream, body, explicit, exponential
+from harness import EXPORT_METRICS
 from otlp_requests import request
 
 import spanhouse
@@ -28,6 +30,10 @@ def trace_id(shared_server):
     messages = [request("client", range(1000, 9000, 70), name=f"f{n}", start_ns=START_NS) for n in range(3)]
     messages.append(request("client", range(1000, 9000, 70), name="f0", start_ns=START_NS - 60 * MINUTE_NS))
     shared_server.export(*(message.SerializeToString() for message in messages))
+    took = Stream("took", "client")
+    took.explicit.append(explicit([0.2, 99.0], START_NS, START_NS, extremes=False))
+    took.exponential.append(exponential([0.2, 0.4], START_NS, START_NS))
+    shared_server.export(body(took), method=EXPORT_METRICS)
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
 
@@ -47,6 +53,7 @@ def arguments(name, trace_id):
     named = WINDOW | {"name": "f0"}
     special = {"trace": {"trace_id": trace_id}, "compare": windows, "callers": named, "callees": named, "rules": {}}
     special["logs"] = special["trace"]
+    special["metric_percentiles"] = WINDOW | {"name": "took"}
     return special.get(name, WINDOW | ({"step": "1m"} if name in ("series", "heatmap") else {}))
 
 

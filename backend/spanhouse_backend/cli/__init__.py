@@ -20,6 +20,7 @@ from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
 from spanhouse_backend.cli.logs import logs
+from spanhouse_backend.cli.metrics import metric, metrics
 from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
 from spanhouse_backend.cli.plan import plan_command
@@ -97,6 +98,8 @@ _COMMANDS = (
     spans,
     trace,
     logs,
+    metrics,
+    metric,
     sql,
     export,
     import_spans,

@@ -24,6 +24,8 @@ from spanhouse_backend.cli.completing import complete
 from spanhouse_backend.cli.output import console, format_option, printable, write_csv, write_json_rows
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.question import Parameter, Question
+from spanhouse_backend.query.questions.metric_percentiles import MetricPercentiles
+from spanhouse_backend.query.questions.metrics import Metrics
 from spanhouse_backend.query.times import parse_time
 from spanhouse_proto.query_pb2 import AskRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
@@ -35,9 +37,13 @@ Taken = TypeVar("Taken")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _TIMES = frozenset({"since", "until"})
-_ACCURACIES = {"bucketed": "percentiles within 0.55%", "exact": "exact"}
+_ACCURACIES = {
+    "bucketed": "percentiles within 0.55%",
+    "bounded": "percentiles within the buckets that were recorded",
+    "exact": "exact",
+}
 # Fields of a row whose keys are the caller's own, and what CSV's columns of them end in: a column each.
-_SPREAD = {"group": "", "percentiles_ns": "_ns", "figures": ""}
+_SPREAD = {"group": "", "percentiles_ns": "_ns", "figures": "", "percentiles": "", "above": "_above", "up_to": "_up_to"}
 
 
 class Answered(NamedTuple):
@@ -226,7 +232,7 @@ def _nothing(answer: Answered, noun: str) -> str:
     command = click.get_current_context().info_name
     narrowed = [name for name in ("service", "name", "filter") if answer.texts.get(name)]
     of = "".join(
-        " that match the filter" if name == "filter" else f" of {_THING[name]} {printable(answer.texts[name])}"
+        " that match the filter" if name == "filter" else f" of {_thing(answer, name)} {printable(answer.texts[name])}"
         for name in narrowed
     )
     if answer.from_ns and "since" in answer.texts:
@@ -238,7 +244,7 @@ def _nothing(answer: Answered, noun: str) -> str:
         return f"No {noun}{of} before {answer.head['to']}. Without --until, {command} shows everything until now."
     required = {parameter.name for parameter in answer.question.parameters() if parameter.required}
     if optional := [name for name in narrowed if name not in required]:
-        every = {"service": "every service", "name": "every function"}.get(optional[-1], "all of them")
+        every = "all of them" if optional[-1] == "filter" else f"every {_thing(answer, optional[-1])}"
         return f"No {noun}{of} are stored. Without --{optional[-1]}, {command} shows {every}."
     if narrowed:
         return f"No {noun}{of} are stored."
@@ -250,7 +256,11 @@ def _nothing(answer: Answered, noun: str) -> str:
     )
 
 
-_THING = {"service": "service", "name": "function"}
+def _thing(answer: Answered, parameter: str) -> str:
+    """What `service` or `name` names."""
+    if parameter == "name":
+        return "metric" if answer.question.name in {Metrics.name, MetricPercentiles.name} else "function"
+    return parameter
 
 
 def _option(parameter: Parameter) -> Callable[[Command], Command]:

@@ -3,12 +3,14 @@
 Durations are integer nanoseconds in fields ending in _ns, times are Unix nanoseconds in fields ending in _unix_ns.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 Source = Literal["rollup_1m", "rollup_1h", "raw"]
-# bucketed: percentiles are read off histogram buckets, within 0.55% of the true order statistic.
-Accuracy = Literal["bucketed", "exact"]
+# bucketed: percentiles are read off histogram buckets, within 0.55% of the true order statistic. bounded: off
+# the buckets that whoever measured chose, and each row says between which bounds the true order statistic lies.
+Accuracy = Literal["bucketed", "bounded", "exact"]
 RowT = TypeVar("RowT")
 
 
@@ -26,3 +28,8 @@ class Answer(Generic[RowT]):
     to_ns: int
     notes: tuple[str, ...] = ()
     rows: tuple[RowT, ...]
+
+
+def finite(value: float | None) -> float | None:
+    """A number; None for those that JSON has no word for, which a sum of what is finite may be."""
+    return None if value is None or not math.isfinite(value) else value

@@ -25,6 +25,11 @@ and of records:
     trace_id, span_id               as above
     attr.KEY, resource.KEY          as above
 
+and of data points of metrics:
+
+    service, name, scope, unit      text: `name` is the metric's
+    attr.KEY, resource.KEY          as above
+
 Text takes = != in, ^= (begins with), ~ and !~ (an RE2 pattern, anywhere in it), and alone means: not empty.
 """
 

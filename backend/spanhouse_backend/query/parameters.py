@@ -10,6 +10,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.filters import Filter, both, equals, parse_filter
 from spanhouse_backend.query.question import Given, Parameter, Reads
 from spanhouse_backend.query.times import Window, parse_window
+from spanhouse_backend.query.vocabulary import SPANS, Vocabulary
 
 MAX_LIMIT = 10_000
 DEFAULT_LIMIT = 50
@@ -89,11 +90,19 @@ def read_range(given: Given, parameter: Parameter) -> Window:
 
 
 def read_where(given: Given) -> Filter:
-    """The filter of `filter`, and of `service` and `name`. Raises InvalidQuestion."""
-    where = parse_filter(given[FILTER])
-    for parameter in (NAME, SERVICE):
+    """The filter of `filter`, and of `service` and `name`, over spans. Raises InvalidQuestion."""
+    return narrowed(given, SPANS, FILTER, NAME, SERVICE)
+
+
+def narrowed(given: Given, vocabulary: Vocabulary, written: Parameter, *equal: Parameter) -> Filter:
+    """The filter `written`, and of parameters named as fields are those that these fields are to be equal to.
+
+    Raises InvalidQuestion.
+    """
+    where = parse_filter(given[written], vocabulary)
+    for parameter in equal:
         if text := plain(parameter.name, given[parameter]):
-            where = both(equals(parameter.name, text), where)
+            where = both(equals(parameter.name, text, vocabulary), where)
     return where
 
 

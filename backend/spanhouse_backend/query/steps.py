@@ -26,6 +26,10 @@ STEP = Parameter(
     "step",
     "How long a step is: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Without it, some hundred steps of a round length.",
 )
+CUT = Parameter(
+    "step",
+    "Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if not given.",
+)
 TIMEZONE = Parameter(
     "timezone", 'In whose time steps begin at round times: an IANA name such as "Europe/Berlin".', "UTC"
 )
@@ -119,4 +123,10 @@ def read_stepping(given: Given) -> Stepping:
     return Stepping(seconds, zone)
 
 
+def _cut(given: Given) -> Stepping | None:
+    return read_stepping(given) if given[CUT] else None
+
+
 Stepped = Annotated[Stepping, Reads(read_stepping, STEP, TIMEZONE)]
+# Cut only where `step` says how.
+Cut = Annotated[Stepping | None, Reads(_cut, CUT, TIMEZONE)]

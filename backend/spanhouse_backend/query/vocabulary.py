@@ -1,6 +1,6 @@
-"""What the terms of a filter can be about: the fields of spans, and those of log records.
+"""What the terms of a filter can be about: the fields of spans, those of log records, and those of data points.
 
-The grammar, the operators and their meaning are one for both (filters.py, conditions.py); here stand the names that
+The grammar, the operators and their meaning are one for all (filters.py, conditions.py); here stand the names that
 each has, and the columns behind them. An event is a record with a name, so its fields are those of records.
 """
 
@@ -66,4 +66,14 @@ RECORDS = Vocabulary(
         "span_id": Field("id", "SpanId"),
     },
     maps={"attr": "LogAttributes", "resource": "ResourceAttributes"},
+)
+DATA_POINTS = Vocabulary(
+    one="data point",
+    fields={
+        "service": Field("text", "ServiceName"),
+        "name": Field("text", "MetricName"),
+        "scope": Field("text", "ScopeName"),
+        "unit": Field("text", "MetricUnit"),
+    },
+    maps={"attr": "Attributes", "resource": "ResourceAttributes"},
 )

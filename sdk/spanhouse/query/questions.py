@@ -23,6 +23,8 @@ from spanhouse.query.rows import (
     ImpactAnswer,
     ImpactRow,
     LogRow,
+    MetricPercentilesRow,
+    MetricRow,
     NeighbourRow,
     NoRow,
     PercentilesRow,
@@ -55,6 +57,10 @@ _SPANS: Asking[SpansAnswer] = Asking("GET", "/spans", SpansAnswer, RecordedSpan)
 _COMPARE: Asking[CompareAnswer] = Asking("GET", "/compare", CompareAnswer, CompareRow)
 _TRACE: Asking[TraceAnswer] = Asking("GET", "/trace/{trace_id}", TraceAnswer, SpanRow)
 _LOGS: Asking[Answer[LogRow]] = Asking("GET", "/logs", Answer, LogRow)
+_METRICS: Asking[Answer[MetricRow]] = Asking("GET", "/metrics", Answer, MetricRow)
+_METRIC_PERCENTILES: Asking[Answer[MetricPercentilesRow]] = Asking(
+    "GET", "/metric_percentiles", Answer, MetricPercentilesRow
+)
 _RULES: Asking[Answer[RuleRow]] = Asking("GET", "/rules", Answer, RuleRow)
 _DELETE: Asking[DeleteAnswer] = Asking("DELETE", "/admin/spans", DeleteAnswer, NoRow)
 
@@ -760,6 +766,87 @@ class Questions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
+
+    def metrics(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[MetricRow]:
+        """Which metrics are there, of which type, in which unit, from whom?
+
+        Of those whose type is histogram or exponential_histogram `metric_percentiles` says how their values are
+        distributed.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this metric.
+        filter: Only data points like these: 'service=checkout attr.http.route^=/api resource.region=eu'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _METRICS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
+    def metric_percentiles(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        group: str | Sequence[str] | None = None,
+        levels: str | Sequence[str] | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[MetricPercentilesRow]:
+        """How are the values of a histogram metric distributed, by whatever they are grouped by, in each step of time?
+
+        Each value is known by its bucket only; a row says which one each percentile lies in.
+
+        name: Which metric: its name, such as http.server.request.duration.
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        filter: Only data points like these: 'service=checkout attr.http.route^=/api resource.region=eu'.
+        group: What to group by, separated by commas: service, scope, attr.KEY, resource.KEY; "none" is all values
+            together. Default: service.
+        levels: Which percentiles: numbers between 0 and 1, or their names, separated by commas: "0.5,0.99" or
+            "p50,p99.9". Default: p50,p90,p95,p99,p99.9.
+        step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
+            not given.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _METRIC_PERCENTILES,
+            timeout,
+            name=name,
+            since=since,
+            until=until,
+            service=service,
+            filter=filter,
+            group=group,
+            levels=levels,
+            step=step,
+            timezone=timezone,
+            limit=limit,
+        )
 
     def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
         """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come
@@ -1501,6 +1588,87 @@ class AsyncQuestions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return await self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
+
+    async def metrics(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        name: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[MetricRow]:
+        """Which metrics are there, of which type, in which unit, from whom?
+
+        Of those whose type is histogram or exponential_histogram `metric_percentiles` says how their values are
+        distributed.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        name: Only this metric.
+        filter: Only data points like these: 'service=checkout attr.http.route^=/api resource.region=eu'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _METRICS, timeout, since=since, until=until, service=service, name=name, filter=filter, limit=limit
+        )
+
+    async def metric_percentiles(
+        self,
+        name: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        group: str | Sequence[str] | None = None,
+        levels: str | Sequence[str] | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[MetricPercentilesRow]:
+        """How are the values of a histogram metric distributed, by whatever they are grouped by, in each step of time?
+
+        Each value is known by its bucket only; a row says which one each percentile lies in.
+
+        name: Which metric: its name, such as http.server.request.duration.
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        filter: Only data points like these: 'service=checkout attr.http.route^=/api resource.region=eu'.
+        group: What to group by, separated by commas: service, scope, attr.KEY, resource.KEY; "none" is all values
+            together. Default: service.
+        levels: Which percentiles: numbers between 0 and 1, or their names, separated by commas: "0.5,0.99" or
+            "p50,p99.9". Default: p50,p90,p95,p99,p99.9.
+        step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
+            not given.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _METRIC_PERCENTILES,
+            timeout,
+            name=name,
+            since=since,
+            until=until,
+            service=service,
+            filter=filter,
+            group=group,
+            levels=levels,
+            step=step,
+            timezone=timezone,
+            limit=limit,
+        )
 
     async def rules(self, *, limit: int | None = None, timeout: float | None = None) -> Answer[RuleRow]:
         """How do the rules stand that the server keeps, since when, and what did they find? Those in trouble come

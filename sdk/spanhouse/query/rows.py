@@ -389,6 +389,50 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricRow:
+    """One metric of one type and unit.
+
+    `type` is gauge, sum, histogram, exponential_histogram or summary. `first_unix_ns` and `last_unix_ns` are the times
+    of its first and last point in the window.
+    """
+
+    name: str
+    type: str
+    unit: str
+    description: str
+    services: tuple[str, ...]
+    points: int
+    first_unix_ns: int
+    last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPercentilesRow:
+    """One group of values: `group` has its value of each field, '' where a point does not have it.
+
+    `start_unix_ns` is where the step begins, null when the window is not cut. Units of time become nanoseconds: `unit`
+    is "ns" then, and all numbers are in it, else the metric's own. `min` and `max` are null where senders do not say
+    them, or only of values that were counted before the window as well. The value that has the rank of a percentile is
+    more than `above` and at most `up_to`, null for no end; `percentiles` are an estimate between them: at the geometric
+    midpoint of exponential buckets, and where linear interpolation puts it between explicit bounds (null if they have
+    no end on either side).
+    """
+
+    start_unix_ns: int | None
+    group: Mapping[str, str]
+    type: str
+    unit: str
+    count: int
+    sum: float | None
+    mean: float | None
+    min: float | None
+    max: float | None
+    percentiles: Mapping[str, float | None]
+    above: Mapping[str, float | None]
+    up_to: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleGroup:
     """One group of calls as a rule found it: `breach`, `well` or `unknown`, its value, and in words."""
 

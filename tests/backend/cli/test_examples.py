@@ -116,7 +116,7 @@ def test_help_has_examples_laid_out_as_written(path):
 
 
 # What people call a question, where they have a better word.
-NAMES = {"functions": "top", "slowest": "slow", "attribute_impact": "impact"}
+NAMES = {"metric_percentiles": "metric", "functions": "top", "slowest": "slow", "attribute_impact": "impact"}
 
 
 @pytest.mark.parametrize("question", [*QUESTIONS, *ADMIN_QUESTIONS], ids=lambda question: question.name)

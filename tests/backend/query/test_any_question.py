@@ -3,16 +3,19 @@
 from urllib.parse import urlencode
 
 import pytest
+from data_points import Stream, body, explicit, exponential
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import request
 from query_house import HOUR, MONDAY_10H
 
+from spanhouse_backend.ingest.framing import frame, join
 from spanhouse_backend.query.query_http import document_model
 from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.questions.functions import SORTS, Functions
 from spanhouse_backend.query.questions.spans import Spans
+from spanhouse_backend.store.landing import METRICS
 
 SERVICE = "anything"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(
@@ -74,13 +77,25 @@ VALUES = {
     ).map(lambda text: text.removesuffix("..")),
     "slower_than": st.sampled_from(["p0", "p50", "p100", "1us", "10s"]),
 }
+DATA_POINTS = st.sampled_from(
+    ["attr.n", "attr.n>1 or not unit=s", "name^=to", "scope~m resource.x!=1", 'service in (shop, "a b")', "unit"]
+)
+# What some questions take something else for.
+OWN = {
+    "metrics": {"filter": DATA_POINTS},
+    "metric_percentiles": {
+        "filter": DATA_POINTS,
+        "name": st.sampled_from(["took", "nothing"]),
+        "group": st.sampled_from(["none", "service", "scope,unit,attr.n", 'resource."a b"']),
+    },
+}
 # Questions by steps have to be asked of a window that is not longer than its steps allow.
 SHORT = {"since": st.sampled_from(["2026-01-05T09:30Z+2h", "2026-01-05T10:00Z+1d"])}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(house):
-    """Thirty spans of three functions within two hours."""
+    """Thirty spans of three functions within two hours, and a metric."""
     house.insert(
         *(
             request(
@@ -94,6 +109,10 @@ def stored(house):
             for number in range(30)
         )
     )
+    took = Stream("took")
+    took.explicit.append(explicit([0.2, 99.0], MONDAY_10H, MONDAY_10H, extremes=False))
+    took.exponential.append(exponential([0.2, 0.4], MONDAY_10H + HOUR, MONDAY_10H))
+    house.run(house.store.insert(METRICS, join([frame(body(took))]), []))
 
 
 @pytest.mark.parametrize("question", [question for question in QUESTIONS if question.name != "trace"])
@@ -103,8 +122,9 @@ def test_any_parameters_that_make_sense_are_answered_as_described(house, questio
     names = [parameter.name for parameter in question.parameters() if parameter.name in VALUES]
     required = {parameter.name for parameter in question.parameters() if parameter.required}
     by_steps = "step" in names
+    values = VALUES | OWN.get(question.name, {}) | (SHORT if by_steps else {})
     texts = {
-        name: data.draw(SHORT[name] if by_steps and name in SHORT else VALUES[name], label=name)
+        name: data.draw(values[name], label=name)
         for name in names
         if name in required or data.draw(st.booleans(), label=f"{name}?") or (by_steps and name in SHORT)
     }

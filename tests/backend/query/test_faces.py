@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 import grpc
 import pytest
+from data_points import Stream, body, explicit, exponential
 from fastapi import FastAPI
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import request
 from query_house import MINUTE, MONDAY_10H, PATIENCE_SECONDS, get
 
 from spanhouse_backend.errors import StoreUnavailable
+from spanhouse_backend.ingest.framing import frame, join
 from spanhouse_backend.query import query_grpc
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import document_model, query_router
@@ -24,6 +26,7 @@ from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.query.times import iso_time
 from spanhouse_backend.query.wire import STORE_FAILED, document, functions_from_proto, trace_from_proto
+from spanhouse_backend.store.landing import METRICS
 from spanhouse_proto.query_pb2 import AskRequest, DeleteRequest, FunctionsRequest, TraceRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
@@ -51,6 +54,10 @@ def stored(house):
         for n in (1, 2, 3)
     ]
     house.insert(*messages)
+    took = Stream("took", "faces", attributes={"n": "1"})
+    took.explicit.append(explicit([0.2, 99.0], MONDAY_10H, MONDAY_10H, extremes=False))
+    took.exponential.append(exponential([0.2, 0.4], MONDAY_10H, MONDAY_10H))
+    house.run(house.store.insert(METRICS, join([frame(body(took))]), []))
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
 
@@ -197,6 +204,8 @@ EVERY = [
     ("callees", {"name": "f1"}),
     ("spans", {"limit": "2", "order": "oldest"}),
     ("logs", {"trace_id": "0123456789abcdef" * 2}),
+    ("metrics", {}),
+    ("metric_percentiles", {"name": "took", "group": "attr.n,service", "step": "1m"}),
     ("rules", {"limit": "1"}),
     ("compare", {"baseline": "2026-01-05T09:00Z+1h", "candidate": "2026-01-05T10:00Z+1h"}),
 ]

@@ -15,6 +15,8 @@ from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
 from spanhouse_backend.query.questions.logs import Logs
+from spanhouse_backend.query.questions.metric_percentiles import MetricPercentiles
+from spanhouse_backend.query.questions.metrics import Metrics
 from spanhouse_backend.query.questions.neighbours import Callees, Callers
 from spanhouse_backend.query.questions.percentiles import Percentiles
 from spanhouse_backend.query.questions.rules import Rules
@@ -45,5 +47,7 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Compare,
     Trace,
     Logs,
+    Metrics,
+    MetricPercentiles,
     Rules,
 )

@@ -1,23 +1,22 @@
 """`aggregate`: any figures of any groups of calls, step by step or not: what people would write SQL for."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion
-from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.answers import Answer, finite
 from spanhouse_backend.query.conditions import condition, subject
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import field
 from spanhouse_backend.query.parameters import Filtered, Limited, Windowed
 from spanhouse_backend.query.percentiles import parse_level
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
-from spanhouse_backend.query.questions.percentiles import GROUP, read_group
+from spanhouse_backend.query.questions.percentiles import GROUP, group_of_calls
 from spanhouse_backend.query.sources import nearest_rank_of_spans, notes, since_first, step_of
 from spanhouse_backend.query.statements import Fragment, statement
-from spanhouse_backend.query.steps import TIMEZONE, Stepping, read_stepping
+from spanhouse_backend.query.steps import CUT, Cut
 from spanhouse_backend.query.times import SECOND_NS
 from spanhouse_backend.query.vocabulary import Field
 
@@ -27,10 +26,6 @@ SELECT = Parameter(
     "Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50, p99.9) of "
     "duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'.",
     "count,errors,avg(duration),p99(duration)",
-)
-CUT = Parameter(
-    "step",
-    "Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if not given.",
 )
 ORDER = Parameter(
     "order_by",
@@ -99,16 +94,12 @@ def _figures(given: Given) -> tuple[Figure, ...]:
     return tuple(figures.values())
 
 
-def _cut(given: Given) -> Stepping | None:
-    return read_stepping(given) if given[CUT] else None
-
-
 def _order(given: Given) -> Order:
     column, _, way = given[ORDER].strip().rpartition(" ")
     if way not in {"asc", "desc"}:
         column, way = given[ORDER].strip(), ""
     figures = [figure.name for figure in _figures(given)]
-    columns = [*figures, *read_group(given), *(["time"] if given[CUT] else [])]
+    columns = [*figures, *group_of_calls(given), *(["time"] if given[CUT] else [])]
     column = column.strip()
     if column and column not in columns:
         raise InvalidQuestion(ORDER.name, f"{column[:100]!r} is not in the answer: there are {', '.join(columns)}")
@@ -127,8 +118,8 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
     window: Windowed
     where: Filtered
     select: Annotated[tuple[Figure, ...], Reads(_figures, SELECT)]
-    group: Annotated[Mapping[str, Field], Reads(read_group, GROUP)]
-    cut: Annotated[Stepping | None, Reads(_cut, CUT, TIMEZONE)]
+    group: Annotated[Mapping[str, Field], Reads(group_of_calls, GROUP)]
+    cut: Cut
     order: Annotated[Order, Reads(_order, ORDER)]
     limit: Limited
 
@@ -172,7 +163,7 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
         return AggregateRow(
             start_unix_ns=None if start is None else start * SECOND_NS,
             group={name: values[f"Group{number}"] for number, name in enumerate(self.group)},
-            figures={one.name: _finite(values[f"Figure{number}"]) for number, one in enumerate(self.select)},
+            figures={one.name: finite(values[f"Figure{number}"]) for number, one in enumerate(self.select)},
         )
 
 
@@ -201,8 +192,3 @@ def _columns(parts: list[Fragment], name: str) -> Fragment:
         "".join(f", {part.sql} AS {name}{number}" for number, part in enumerate(parts)),
         {parameter: value for part in parts for parameter, value in part.parameters.items()},
     )
-
-
-def _finite(value: float | None) -> float | None:
-    """A sum of what is finite may not be; JSON has no word for that."""
-    return None if value is None or not math.isfinite(value) else value

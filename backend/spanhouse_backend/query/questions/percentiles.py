@@ -4,24 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.filters import field
+from spanhouse_backend.query.grouping import read_group
 from spanhouse_backend.query.parameters import Exactly, Filtered, Limited, Windowed
 from spanhouse_backend.query.percentiles import Levelled, grouped
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import choose, notes
-from spanhouse_backend.query.vocabulary import Field
+from spanhouse_backend.query.vocabulary import SPANS, Field
 
-MAX_GROUPS = 5
 GROUP = Parameter(
     "group",
     "What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY, resource.KEY; "
     '"none" is all calls together.',
     "service,name",
 )
-_GROUPABLE = frozenset({"text", "choice", "attribute", "error_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +36,9 @@ class PercentilesRow:
     percentiles_ns: Mapping[str, int]
 
 
-def read_group(given: Given) -> Mapping[str, Field]:
+def group_of_calls(given: Given) -> Mapping[str, Field]:
     """The fields of `group` by their names. Raises InvalidQuestion."""
-    if given[GROUP] == "none":
-        return {}
-    fields = {}
-    for part in given[GROUP].split(",")[: MAX_GROUPS + 1]:
-        name = part.strip()
-        fields[name] = field("group", name)
-        if fields[name].kind not in _GROUPABLE:
-            raise InvalidQuestion("group", f"calls cannot be grouped by {name}")
-    if len(fields) > MAX_GROUPS:
-        raise InvalidQuestion("group", f"more than {MAX_GROUPS} fields are too many")
-    return fields
+    return read_group(given, GROUP, SPANS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +48,7 @@ class Percentiles(Question[Answer[PercentilesRow]], name="percentiles", row=Perc
     window: Windowed
     where: Filtered
     exact: Exactly
-    group: Annotated[Mapping[str, Field], Reads(read_group, GROUP)]
+    group: Annotated[Mapping[str, Field], Reads(group_of_calls, GROUP)]
     levels: Levelled
     limit: Limited
 
