@@ -17,9 +17,9 @@ import grpc
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spanhouse_backend.ingest.otlp_grpc import message_bytes
-from spanhouse_backend.ingest.otlp_status import Encoding
 from spanhouse_backend.metrics import Metrics
 from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.records.posting import PATHS
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +27,21 @@ logger = logging.getLogger(__name__)
 _OTLP_SERVICES = "/opentelemetry.proto.collector."
 _QUERY_METHODS = "/spanhouse.v1.Query/"
 _OTLP_PATHS = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
+# What is posted in other words than OTLP's becomes one of its signals.
+_POSTED_PATHS = dict.fromkeys(PATHS, "logs")
+_ENCODINGS = {
+    "application/x-protobuf": "protobuf",
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/x-www-form-urlencoded": "form",
+}
 _SIGNALS = {"trace": "traces", "logs": "logs", "metrics": "metrics"}
 _QUESTION_PATHS = "/api/v1/"
 # What is no question: signing in, and a stream, which lasts as long as somebody looks.
 _NO_QUESTIONS = frozenset({"live", "session"})
 _OK = grpc.StatusCode.OK.name
 _LOGGED_BY_ACCESS = frozenset({"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"})
-_HTTP_OK, _HTTP_REFUSED = 200, 400
+_HTTP_TAKEN, _HTTP_REFUSED = frozenset({"200", "201", "207"}), 400
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -136,7 +144,7 @@ class HttpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, and reports it when it is answered."""
-        signal = _OTLP_PATHS.get(scope["path"]) if scope["type"] == "http" else None
+        signal = _signal(scope) if scope["type"] == "http" else None
         if scope["type"] != "http" or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
@@ -163,15 +171,15 @@ class HttpDoor:
         finally:
             seconds = time.perf_counter() - begun
             if signal:
-                encoding = Encoding.of(_content_type(scope))
+                media_type = _content_type(scope).partition(";")[0].strip().lower()
                 self._metrics.answered(
                     signal,
                     "http",
-                    encoding.name.lower() if encoding else "other",
+                    _ENCODINGS.get(media_type, "other"),
                     status,
                     size_bytes=size_bytes,
                     seconds=seconds,
-                    good=status == str(_HTTP_OK),
+                    good=status in _HTTP_TAKEN,
                 )
                 if status.isdecimal() and int(status) >= _HTTP_REFUSED:
                     peer = ":".join(map(str, scope.get("client") or ()))
@@ -209,6 +217,12 @@ class ClickHouseDoor:
             # An answer that was broken off had been begun well.
             status = "broken" if state.get("broken") else status
             self._metrics.asked("sql", "clickhouse", status, time.perf_counter() - begun)
+
+
+def _signal(scope: Scope) -> str | None:
+    """The signal that a request is to send, None for a question."""
+    path = scope["path"]
+    return _OTLP_PATHS.get(path) or (_POSTED_PATHS.get(path) if scope["method"] == "POST" else None)
 
 
 def _log_refused(door: str, path: str, status: str, problem: str, peer: str) -> None:

@@ -68,6 +68,9 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.readiness import Readiness
+from spanhouse_backend.records.event_http import event_router
+from spanhouse_backend.records.posting import Posting, SendingPages
+from spanhouse_backend.records.record_http import record_router
 from spanhouse_backend.settings import Address, Settings
 from spanhouse_backend.store.copying import Copied, Copying
 from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
@@ -134,6 +137,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             settings.max_request_bytes,
             settings.max_insert_memory,
             settings.max_json_bytes,
+            committer.window,
         )
         folder = settings.spool
         spools = tuple(SpoolReader(folder, intake, metrics, one) for one in SIGNALS) if folder else ()
@@ -347,10 +351,14 @@ def _start_http(
     app.include_router(live_router(house.live, _no_live(settings)))
     app.include_router(access.session_router(house.metrics.refused))
     app.include_router(admin_router(Administrator(house.store)))
+    posting = Posting(house.intake, settings.cors_origins)
+    app.include_router(record_router(posting))
+    app.include_router(event_router(posting))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(house.readiness.problem)
     app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
     app.router.routes += web_routes(grpc_port)
+    app.add_middleware(SendingPages, cors_origins=settings.cors_origins)
     # The last one is the first that a request comes to.
     access.guard(app, settings.cors_origins, house.metrics.refused)
     app.add_middleware(HttpDoor, metrics=house.metrics)

@@ -52,6 +52,9 @@ HTTP_RULES = (
     Rule("/api/v1/session", None),
     Rule("/api/v1/sql", Role.SQL),
     Rule("/api/v1/admin", Role.ADMIN),
+    # Where log records and events are posted that are not OTLP; below them they are read.
+    Rule("/api/v1/record", Role.WRITE, frozenset({"POST"})),
+    Rule("/api/v1/events", Role.WRITE, frozenset({"POST"})),
     # Any other method may change something.
     Rule("/api/v1", Role.READ, _READING),
     Rule("/metrics", Role.READ, _READING),

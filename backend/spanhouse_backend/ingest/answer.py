@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from spanhouse_backend.ingest.admission import Admission, Claim
-from spanhouse_backend.ingest.framing import Framed, frame
+from spanhouse_backend.ingest.framing import ANY_TIME, Framed, Window, frame
 from spanhouse_backend.ingest.heavy_work import HeavyWork
 from spanhouse_backend.ingest.signals import Signal
 from spanhouse_backend.store.rejection import Rejection
@@ -31,6 +31,8 @@ class Intake:
     """What the engine may take for one request, as framing estimates it."""
     max_json_bytes: int
     """Of one request in JSON, which takes many times its size while it is read."""
+    window: Callable[[], Window] = lambda: ANY_TIME
+    """When records may be made, as things stand: those of another time are refused."""
     heavy_work: HeavyWork = field(default_factory=HeavyWork)
 
     async def take(self, signal: Signal, request: bytes, claim: Claim) -> Rejection:

@@ -186,6 +186,14 @@ class GroupCommitter:
             # stay in memory until Python's collector comes to it.
             del outcome
 
+    def window(self) -> Window:
+        """When records may be made that are inserted now; those of another time are refused."""
+        age, ahead = self._limits.max_span_age_seconds, self._limits.max_span_ahead_seconds
+        if not age and not ahead:
+            return ANY_TIME
+        now = time.time_ns()
+        return Window(max(0, now - age * _SECOND_NS) if age else 0, now + ahead * _SECOND_NS if ahead else 0)
+
     async def drain(self) -> None:
         """Waits until everything accepted so far has its outcome; nothing lingers any more."""
         self._draining = True
@@ -265,7 +273,7 @@ class GroupCommitter:
             identities = [request.identity for request in requests]
             self._open |= {one.identity: _Sent(one.signal.name, one.records) for one in requests}
             begun = time.perf_counter()
-            outcomes = await self._store.insert(requests[0].signal.landing, join(requests, self._window()), identities)
+            outcomes = await self._store.insert(requests[0].signal.landing, join(requests, self.window()), identities)
         except MalformedData as error:
             if len(group) == 1:
                 self._refuse(group, error)
@@ -318,13 +326,6 @@ class GroupCommitter:
             self._open = {one: sent for one, sent in self._open.items() if one in self._under_way}
         finally:
             self._settling = None
-
-    def _window(self) -> Window:
-        age, ahead = self._limits.max_span_age_seconds, self._limits.max_span_ahead_seconds
-        if not age and not ahead:
-            return ANY_TIME
-        now = time.time_ns()
-        return Window(max(0, now - age * _SECOND_NS) if age else 0, now + ahead * _SECOND_NS if ahead else 0)
 
     def _answer_known(self, group: list[_Waiting]) -> list[_Waiting]:
         """Answers what is stored already; the others."""

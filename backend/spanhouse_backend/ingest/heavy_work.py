@@ -6,13 +6,29 @@ requests one after the other waits behind the others, and not they behind all of
 """
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.fair_queue import FairQueue
 
 Result = TypeVar("Result")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For heavy work that parses a large document: the garbage collector is off.
+
+    A parsed document is millions of objects and no cycle: looking for one, again and again while it grows, would take
+    as long as the work and stop every thread. One work at a time, so nobody else turns it on meanwhile.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class HeavyWork:

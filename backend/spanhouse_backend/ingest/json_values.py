@@ -64,6 +64,14 @@ def varint(value: int) -> bytes:
     return bytes(written)
 
 
+def mended(text: str) -> bytes:
+    """UTF-8 of a text with half of a surrogate pair, which is JavaScript's way of cutting a string to length.
+
+    It is worth a character, which becomes U+FFFD, and not a batch.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
 def _zigzag(value: int) -> bytes:
     return varint(value << 1 if value >= 0 else ~(value << 1))
 
@@ -86,8 +94,7 @@ def _text(value: Any, _depth: int) -> bytes:
     try:
         written = value.encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair: JavaScript's way of cutting a string to length. Worth a character, not a batch.
-        written = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        written = mended(value)
     return (_BYTES[len(written)] if len(written) < _CONTINUES else varint(len(written))) + written
 
 

@@ -6,7 +6,6 @@ success is a google.rpc.Status in the request's encoding; what may be sent again
 
 import asyncio
 import functools
-import gc
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +19,7 @@ from spanhouse_backend.errors import MalformedData, Overloaded, StoreError, TooL
 from spanhouse_backend.ingest.admission import Claim
 from spanhouse_backend.ingest.answer import UNAVAILABLE_RETRY_SECONDS, Intake
 from spanhouse_backend.ingest.cors import allow_browsers
+from spanhouse_backend.ingest.heavy_work import uncollected
 from spanhouse_backend.ingest.http_body import read_body
 from spanhouse_backend.ingest.json_weight import MEMORY_FACTOR, check_reading
 from spanhouse_backend.ingest.otlp_json import BadField
@@ -71,13 +71,8 @@ class _Signal:
 
 def _convert_large(signal: Signal, body: bytes, max_memory: int) -> bytes:
     check_reading(body, max_memory, signal.records)
-    # A parsed document is millions of objects and no cycle: looking for one, again and again while it grows, would take
-    # as long as the conversion and stop every thread. One conversion at a time, so nobody else turns it on meanwhile.
-    gc.disable()
-    try:
+    with uncollected():
         return signal.from_json(body)
-    finally:
-        gc.enable()
 
 
 async def _not_taken_in(request: Request, _encoding: Encoding) -> Response:
