@@ -11,14 +11,18 @@ from contextlib import contextmanager
 
 import grpc
 
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+_SERVICES = (
+    "opentelemetry.proto.collector.trace.v1.TraceService",
+    "opentelemetry.proto.collector.logs.v1.LogsService",
+)
 
 
 def main() -> None:
     """Serves."""
     server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 64 << 20)])
     handler = grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),))
+    for service in _SERVICES:
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

@@ -1,4 +1,4 @@
-"""Chunks of encoded spans gathered into what becomes one request, and what becomes of one that is too large."""
+"""Chunks of encoded items gathered into what becomes one request, and what becomes of one that is too large."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OVERHEAD_BYTES = 200
 
 
 class ResourceIntake(Intake):
-    """An intake whose spans come from a resource of their own rather than from the pipeline's."""
+    """An intake whose items come from a resource of their own rather than from the pipeline's."""
 
     __slots__ = ("resource",)
 
@@ -28,16 +28,16 @@ class ResourceIntake(Intake):
 
 
 class Chunk(NamedTuple):
-    """Encoded spans of one scope."""
+    """Encoded items of one scope."""
 
     intake: Intake
-    spans: bytes
-    span_count: int
+    items: bytes
+    item_count: int
 
     @property
     def size(self) -> int:
         """Bytes that it takes up while it waits."""
-        return len(self.spans) + OVERHEAD_BYTES
+        return len(self.items) + OVERHEAD_BYTES
 
 
 class Batch:
@@ -45,31 +45,31 @@ class Batch:
 
     def __init__(self, chunks: list[Chunk]) -> None:
         self.chunks = chunks
-        self.span_count: int = sum(chunk.span_count for chunk in chunks)
+        self.item_count: int = sum(chunk.item_count for chunk in chunks)
         self._request = b""
 
     def request(self, own_resource: Callable[[], bytes]) -> bytes:
         """The bytes to send, encoded once."""
         if not self._request:
             grouped: dict[bytes, dict[bytes, list[bytes]]] = {}
-            for intake, spans, _count in self.chunks:
+            for intake, items, _count in self.chunks:
                 resource = intake.resource if isinstance(intake, ResourceIntake) else own_resource()
-                grouped.setdefault(resource, {}).setdefault(intake.scope, []).append(spans)
+                grouped.setdefault(resource, {}).setdefault(intake.scope, []).append(items)
             parts = [envelope.request(resource, list(scopes.items())) for resource, scopes in grouped.items()]
             self._request = parts[0] if len(parts) == 1 else b"".join(parts)
         return self._request
 
     def halves(self) -> list[Batch]:
-        """Two smaller ones; none when there is but one span."""
-        if self.span_count == 1:
+        """Two smaller ones; none when there is but one item."""
+        if self.item_count == 1:
             return []
         chunks = self.chunks
         if len(chunks) == 1:
-            chunks = split(chunks[0], (self.span_count + 1) // 2)
+            chunks = split(chunks[0], (self.item_count + 1) // 2)
         middle = len(chunks) // 2
         return [Batch(chunks[:middle]), Batch(chunks[middle:])]
 
 
-def split(chunk: Chunk, most_spans: int) -> list[Chunk]:
-    """The same spans in chunks of at most so many."""
-    return [Chunk(chunk.intake, *piece) for piece in request_bytes.split_spans(chunk.spans, most_spans)]
+def split(chunk: Chunk, most_items: int) -> list[Chunk]:
+    """The same items in chunks of at most so many."""
+    return [Chunk(chunk.intake, *piece) for piece in request_bytes.split_items(chunk.items, most_items)]

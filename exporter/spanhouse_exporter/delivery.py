@@ -267,7 +267,7 @@ class Delivery:
         except ValueError:
             return Outcome(ok=True)
         if rejected or message:
-            # OTLP, "Partial Success": taken, never retried. Without rejected spans the message is a warning to us.
+            # OTLP, "Partial Success": taken, never retried. Without rejected items the message is a warning to us.
             items = self._settings.signal.items
             self._notices.warning("partial", "spanhouse: the receiver rejected %d %s: %s", rejected, items, message)
         return Outcome(ok=True, rejected=rejected)

@@ -1,4 +1,4 @@
-"""Where finished spans of one scope wait, as bytes, until somebody carries them to the pipeline.
+"""Where finished spans or log records of one scope wait, as bytes, until somebody carries them to the pipeline.
 
 `put` is all that a caller pays: one list append and one comparison. Bytes rather than objects wait here, so a
 full queue costs what its bytes cost, and gives the host's garbage collector nothing to walk.
@@ -11,69 +11,68 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spanhouse_exporter.pipeline import Pipeline
 
-CHUNK_SPANS = 512
-"""Spans joined into one chunk: large enough that carrying costs nothing per span, small enough to stay in
+CHUNK_ITEMS = 512
+"""Items joined into one chunk: large enough that carrying costs nothing per item, small enough to stay in
 cache.
 """
 CHUNK_BYTES = 256 * 1024
 """A chunk is cut before it grows past this, so that any few of them fit a request."""
-LARGE_SPAN_BYTES = 8 * 1024
-"""A span this large is carried over at once: 512 of them would be too much to leave uncounted."""
+LARGE_ITEM_BYTES = 8 * 1024
+"""An item this large is carried over at once: 512 of them would be too much to leave uncounted."""
 
 PARKED = 1
-"""Threshold while the worker sleeps for good: the very next span wakes it."""
+"""Threshold while the worker sleeps for good: the very next item wakes it."""
 
 
 class Intake:
-    """Finished spans of one instrumentation scope.
+    """Finished items of one instrumentation scope.
 
-    Concurrency: any thread appends, which is atomic. Carrying takes two steps, `carry` from `spans` to `pieces` and the
+    Concurrency: any thread appends, which is atomic. Carrying takes two steps, `carry` from `items` to `pieces` and the
     pipeline's `accept` from there into its queue, each under the pipeline's lock and each done once whoever comes. In
     both, nothing is called while the lock is held, and CPython runs the handlers of signals between calls only: a
-    handler may raise, flush, or wait for threads that make spans. Whoever is interrupted between the steps leaves
+    handler may raise, flush, or wait for threads that make items. Whoever is interrupted between the steps leaves
     a piece behind, held by nobody, that the next one to carry hands over.
     """
 
-    __slots__ = ("_pipeline", "pieces", "scope", "spans", "threshold")
+    __slots__ = ("_pipeline", "items", "pieces", "scope", "threshold")
 
     def __init__(self, pipeline: Pipeline, scope: bytes) -> None:
         self._pipeline = pipeline
         self.scope: bytes = scope
         """Encoded scope, from `envelope.scope_fields`."""
-        self.spans: list[bytes] = []
-        """Encoded spans, newest last. Captured calls append here themselves, then compare with `threshold`.
-        """
+        self.items: list[bytes] = []
+        """Encoded items, newest last. Captured calls append here themselves, then compare with `threshold`."""
         self.pieces: list[list[bytes]] = []
         """On their way from here to the pipeline, oldest first."""
         self.threshold: int = PARKED
-        """`carry` is due when `spans` is this long."""
+        """`carry` is due when `items` is this long."""
 
     @property
     def waiting(self) -> int:
-        """Spans that the pipeline does not know of yet."""
-        return len(self.spans) + sum(map(len, self.pieces))
+        """Items that the pipeline does not know of yet."""
+        return len(self.items) + sum(map(len, self.pieces))
 
-    def put(self, span: bytes) -> None:
-        """Takes one encoded span; never blocks, never raises."""
-        spans = self.spans
-        spans.append(span)
-        if len(spans) >= self.threshold or len(span) > LARGE_SPAN_BYTES:
+    def put(self, item: bytes) -> None:
+        """Takes one encoded item; never blocks, never raises."""
+        items = self.items
+        items.append(item)
+        if len(items) >= self.threshold or len(item) > LARGE_ITEM_BYTES:
             self.carry()
 
     def carry(self) -> None:
-        """Moves what waits here to the pipeline; when it returns, all spans finished before are there."""
-        spans, pieces, lock, most = self.spans, self.pieces, self._pipeline.lock, self._pipeline.chunk_spans
-        for _ in range(len(spans) // most + 1):
+        """Moves what waits here to the pipeline; when it returns, all items finished before are there."""
+        items, pieces, lock, most = self.items, self.pieces, self._pipeline.lock, self._pipeline.chunk_items
+        for _ in range(len(items) // most + 1):
             with lock:  # no calls: see above
-                if spans:
-                    pieces += [spans[:most]]
-                    del spans[:most]
+                if items:
+                    pieces += [items[:most]]
+                    del items[:most]
         while pieces:
             self._hand_over()
 
     def clear(self) -> None:
         """After a fork: what waits belongs to the parent."""
-        self.spans.clear()
+        self.items.clear()
         self.pieces.clear()
         self.threshold = PARKED
 

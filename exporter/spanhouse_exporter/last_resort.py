@@ -1,14 +1,14 @@
 """Standard error, for news about the export of logs that nobody would show otherwise.
 
-Under `opentelemetry-instrument` a program may have no handler but OpenTelemetry's. That one brings records to the
-exporter, which does not send what it has caused itself, and keeps Python's own last resort from being used.
+A program may have no handler but OpenTelemetry's, or ours. That one brings records to the exporter, which does not send
+what it has caused itself, and keeps Python's own last resort from being used.
 """
 
 import logging
 
 
 class LastResort(logging.Handler):
-    """Writes warnings as `logging.lastResort` does, where all other handlers on their way are OpenTelemetry's.
+    """Writes warnings as `logging.lastResort` does, where all other handlers on their way export too.
 
     Concurrency: called under this handler's own lock, which is held for one line to standard error; nothing that is
     done under it logs.
@@ -23,7 +23,7 @@ class LastResort(logging.Handler):
     def _others(self, name: str) -> bool:
         logger: logging.Logger | None = logging.getLogger(name)
         while logger is not None:
-            if any(handler is not self and not _is_opentelemetrys(handler) for handler in logger.handlers):
+            if any(handler is not self and not _exports(handler) for handler in logger.handlers):
                 return True
             logger = logger.parent if logger.propagate else None
         return False
@@ -35,5 +35,5 @@ def show_on(logger: logging.Logger) -> None:
         logger.addHandler(LastResort())
 
 
-def _is_opentelemetrys(handler: logging.Handler) -> bool:
-    return type(handler).__module__.startswith("opentelemetry.")
+def _exports(handler: logging.Handler) -> bool:
+    return type(handler).__module__.startswith(("opentelemetry.", "spanhouse."))

@@ -27,7 +27,7 @@ class Notices:
         self._log(logging.WARNING, kind, message, args, error)
 
     def info(self, kind: str, message: str, *args: object) -> None:
-        """The same for what costs nobody a span."""
+        """The same for what costs nobody an item."""
         self._log(logging.INFO, kind, message, args, None)
 
     def _log(self, level: int, kind: str, message: str, args: tuple[object, ...], error: BaseException | None) -> None:

@@ -1,13 +1,13 @@
-"""Chunks of encoded spans on their way out: a queue bounded by bytes, and the one worker that empties it.
+"""Chunks of encoded spans, or log records, on their way out: a queue bounded by bytes, and the worker that empties it.
 
-Every span that is accepted is settled exactly once: exported, spooled, or dropped for a reason that is counted. The
-worker is started by the first span and sleeps for good while there is nothing to do; a forked child starts
-with an empty queue and its own worker, because the parent's spans are the parent's to send.
+Every item that is accepted is settled exactly once: exported, spooled, or dropped for a reason that is counted. Of
+which signal a pipeline is, its settings say; it sees bytes. The worker is started by the first item and sleeps for good
+while there is nothing to do; a forked child starts with an empty queue and its own worker, because the parent's items
+are the parent's to send.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import weakref
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from spanhouse_exporter import process_end, status
 from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake
 from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
-from spanhouse_exporter.intake import CHUNK_SPANS, PARKED, Intake
+from spanhouse_exporter.intake import CHUNK_ITEMS, PARKED, Intake
 from spanhouse_exporter.status import Flow
 from spanhouse_exporter.worker import Worker
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from spanhouse_exporter.sender import Sender
     from spanhouse_exporter.settings import ExporterSettings
 
-_logger = logging.getLogger(__name__)
-
 _SPOOL_SHARE, _MOST_SPOOL_SECONDS = 0.3, 1.0
 """The part of a shutdown's time, and the most of it, kept for writing to the spool what could not be sent."""
 _LAST_WRITE_SECONDS = 1.0
@@ -39,12 +37,12 @@ _LAST_WRITE_SECONDS = 1.0
 
 
 class Pipeline:
-    """The way from finished spans to the receiver.
+    """The way from finished items to the receiver.
 
     Concurrency: `lock` guards the queue and all counters and is held for a few instructions, never while
-    encoding, sending or logging; a thread that makes spans calls nothing while it holds it (see `Intake`). A batch is
+    encoding, sending or logging; a thread that makes items calls nothing while it holds it (see `Intake`). A batch is
     in `_open` until somebody claims it, and only the claimant settles it. Waiting for progress (`flush`) uses a
-    condition on that lock, signalled whenever spans are settled.
+    condition on that lock, signalled whenever items are settled.
     """
 
     def __init__(self, settings: ExporterSettings, resource: Callable[[], bytes], sender: Sender) -> None:
@@ -53,7 +51,7 @@ class Pipeline:
         self._resource = resource
         self._delivery = Delivery(settings, sender, open_spool(settings))
         # A chunk must fit a request and the queue, whatever they were set to.
-        self.chunk_spans: int = min(CHUNK_SPANS, settings.max_batch_spans, settings.max_queue_spans or CHUNK_SPANS)
+        self.chunk_items: int = min(CHUNK_ITEMS, settings.max_batch_items, settings.max_queue_items or CHUNK_ITEMS)
         self._intakes: list[Intake] = []
         self._on_tick: list[Callable[[], None]] = []
         self._shut_down = False
@@ -74,7 +72,7 @@ class Pipeline:
         self._settled_some = threading.Condition(self.lock)
         self._queue: deque[Chunk] = deque()
         self._open: set[Batch] = set()
-        self._queued_bytes = self._queued_spans = 0
+        self._queued_bytes = self._queued_items = 0
         self._accepted = self._settled = 0
         self._exported = self._spooled = self._replayed = 0
         self._requests = self._failed_requests = 0
@@ -84,7 +82,7 @@ class Pipeline:
         self._ends_with_process = False
 
     def intake(self, scope: bytes, resource: bytes | None = None) -> Intake:
-        """A new place to put finished spans of `scope` (from `envelope.scope_fields`), and of `resource` (from
+        """A new place to put finished items of `scope` (from `envelope.scope_fields`), and of `resource` (from
         `envelope.resource_fields`) when they are not of the pipeline's own.
         """
         intake = Intake(self, scope) if resource is None else ResourceIntake(self, scope, resource)
@@ -95,14 +93,14 @@ class Pipeline:
         """Runs `callback` on the worker before each round of sending: work kept off the callers' path."""
         self._on_tick.append(callback)
 
-    def accept(self, intake: Intake, piece: list[bytes], spans: bytes) -> None:
-        """Moves a piece of an intake, joined to `spans`, into the queue, or drops and counts it when that is full.
+    def accept(self, intake: Intake, piece: list[bytes], items: bytes) -> None:
+        """Moves a piece of an intake, joined to `items`, into the queue, or drops and counts it when that is full.
         Nothing happens when another thread has done so.
         """
         settings, pieces, count = self._settings, intake.pieces, len(piece)
-        chunk = Chunk(intake, spans, count)
-        size, most_spans = chunk.size, settings.max_queue_spans
-        too_large = len(spans) > settings.max_request_bytes  # one span: chunks of several are cut long before
+        chunk = Chunk(intake, items, count)
+        size, most_items = chunk.size, settings.max_queue_items
+        too_large = len(items) > settings.max_request_bytes  # one item: chunks of several are cut long before
         due = False
         with self.lock:  # no calls: see Intake
             if not pieces or pieces[0] is not piece:
@@ -113,30 +111,38 @@ class Pipeline:
             elif too_large:
                 self._refused[status.TOO_LARGE] += count
             elif self._queued_bytes + size > settings.max_queue_bytes or (
-                most_spans is not None and self._queue and self._queued_spans + count > most_spans
+                most_items is not None and self._queue and self._queued_items + count > most_items
             ):
                 self._refused[status.QUEUE_FULL] += count
             else:
                 self._accepted += count
                 self._queue += (chunk,)
                 self._queued_bytes += size
-                self._queued_spans += count
+                self._queued_items += count
                 due = (
                     self._queued_bytes >= settings.max_batch_bytes // 2
-                    or self._queued_spans >= settings.max_batch_spans
+                    or self._queued_items >= settings.max_batch_items
                 )
         if intake.threshold == PARKED:
             self._unpark()
         elif due:
             self._worker.hurry()
 
+    def hurry(self) -> None:
+        """Has all that was put before this call sent now rather than after the delay; does not wait for it."""
+        self._worker.hurry()  # whose round begins with carrying
+
+    def is_worker(self, thread: int) -> bool:
+        """Whether the thread of that ident is the one that sends."""
+        return thread == self._worker.ident
+
     def count_broken(self) -> None:
-        """One span could not be encoded."""
+        """One item could not be encoded."""
         with self.lock:
             self._refused[status.ENCODING_FAILED] += 1
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Waits until every span finished before this call is settled; False when time ran out first."""
+        """Waits until every item finished before this call is settled; False when time ran out first."""
         give_up = monotonic() + timeout_seconds
         for intake in list(self._intakes):
             intake.carry()
@@ -170,7 +176,7 @@ class Pipeline:
             self._open.clear()  # behind the queue: a second shutdown must not find these again
         # However late sending has ended on a machine with no time for us, the share of the spool begins only now.
         give_up = max(give_up, monotonic() + spool_for)
-        lost_late = sum(batch.span_count for batch in left if not self._keep(batch, give_up))
+        lost_late = sum(batch.item_count for batch in left if not self._keep(batch, give_up))
         # What is still not settled the worker has claimed, and is writing to the spool: it is not cut off in that.
         last_write = max(0.0, give_up - monotonic()) + _LAST_WRITE_SECONDS
         with self._settled_some:
@@ -181,7 +187,8 @@ class Pipeline:
         if not in_time:  # else what was lost late is of threads that have run on since
             lost += lost_late
         if lost:
-            _logger.warning("spanhouse: %d spans were not delivered in time and are dropped", lost)
+            signal = self._settings.signal
+            signal.logger.warning("spanhouse: %d %s were not delivered in time and are dropped", lost, signal.items)
         return not lost
 
     def status(self) -> status.ExporterStatus:
@@ -207,11 +214,11 @@ class Pipeline:
         waiting = sum(intake.waiting for intake in list(self._intakes))
         with self.lock:
             flow = Flow(
-                queued=waiting + self._queued_spans,
-                capacity=self._settings.max_queue_spans,
-                processed=self._accepted - self._queued_spans,
+                queued=waiting + self._queued_items,
+                capacity=self._settings.max_queue_items,
+                processed=self._accepted - self._queued_items,
                 refused=dict(self._refused),
-                in_flight=sum(batch.span_count for batch in self._open),
+                in_flight=sum(batch.item_count for batch in self._open),
                 exported=self._exported + self._replayed,
                 failed=dict(self._dropped),
             )
@@ -223,7 +230,7 @@ class Pipeline:
         self._delivery.observe = observe
 
     def after_fork(self) -> None:
-        """In the child: empty queues, new locks, no worker. Nothing is started here; the next span does that."""
+        """In the child: empty queues, new locks, no worker. Nothing is started here; the next item does that."""
         self._reset()
         for intake in self._intakes:
             intake.clear()
@@ -236,7 +243,7 @@ class Pipeline:
         self._settle(count)
 
     def _given_up(self) -> int:
-        """With the lock held: spans that nobody has refused, lost all the same."""
+        """With the lock held: items that nobody has refused, lost all the same."""
         return self._dropped[status.SHUTDOWN] + self._dropped[status.SPOOL_FAILED]
 
     def _settle(self, count: int) -> None:
@@ -249,13 +256,13 @@ class Pipeline:
             self._ends_with_process = True
             process_end.before_exit(self)
         for intake in list(self._intakes):
-            intake.threshold = self.chunk_spans
+            intake.threshold = self.chunk_items
         self._worker.unpark()
 
     def _park(self) -> bool:
-        """Called by the worker before it sleeps for good; False when a span came in the meantime.
+        """Called by the worker before it sleeps for good; False when an item came in the meantime.
 
-        The thresholds fall first and the intakes are looked at afterwards: a span appended before that look
+        The thresholds fall first and the intakes are looked at afterwards: an item appended before that look
         is seen by it, one appended after it sees the low threshold and wakes the worker.
         """
         for intake in list(self._intakes):
@@ -289,19 +296,19 @@ class Pipeline:
 
     def _next_batch(self) -> Batch | None:
         chunks: list[Chunk] = []
-        size = spans = 0
+        size = items = 0
         with self.lock:
             while self._queue:
                 chunk = self._queue[0]
-                over_bytes = size + len(chunk.spans) > self._settings.max_batch_bytes
-                over_spans = spans + chunk.span_count > self._settings.max_batch_spans
-                if chunks and (over_bytes or over_spans):
+                over_bytes = size + len(chunk.items) > self._settings.max_batch_bytes
+                over_items = items + chunk.item_count > self._settings.max_batch_items
+                if chunks and (over_bytes or over_items):
                     break
                 chunks.append(self._queue.popleft())
-                size += len(chunk.spans)
-                spans += chunk.span_count
+                size += len(chunk.items)
+                items += chunk.item_count
                 self._queued_bytes -= chunk.size
-                self._queued_spans -= chunk.span_count
+                self._queued_items -= chunk.item_count
             if not chunks:
                 return None
             batch = Batch(chunks)
@@ -334,7 +341,7 @@ class Pipeline:
         return outcome.spooled
 
     def _count(self, batch: Batch, outcome: Outcome) -> None:
-        count = batch.span_count
+        count = batch.item_count
         with self.lock:
             if outcome.pushed_out:
                 self._dropped[status.SPOOL_FULL] += outcome.pushed_out

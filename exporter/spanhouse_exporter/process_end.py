@@ -1,7 +1,7 @@
 """The ends of a process that Python's `atexit` does not see.
 
 Children of `multiprocessing` and of billiard, and Celery's prefork workers, leave through `os._exit` after running
-their own finalizers: the last spans are delivered there. It is asked for by the first span of each process, because a
+their own finalizers: the last items are delivered there. It is asked for by the first item of each process, because a
 child forgets the finalizers of its parent. SIGTERM ends a program that has no handler for it; one can be asked for.
 """
 

@@ -15,7 +15,8 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from spanhouse_exporter import span_bytes, wire
-from spanhouse_exporter.caching_encoder import LENGTHS, CachingEncoder, keep
+from spanhouse_exporter.attribute_cache import keep
+from spanhouse_exporter.caching_encoder import CachingEncoder
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -27,7 +28,7 @@ _LOW = 0xFFFFFFFFFFFFFFFF
 _pack_fixed = Struct("<2s8s8s2s8ssQsQ").pack
 _pack_ids = Struct(">QQQ").pack
 _pack_flags = Struct("<2sI").pack
-_KEPT_LENGTHS = len(LENGTHS)
+_KEPT_LENGTHS = len(wire.LENGTHS)
 _NOTHING_DROPPED = (0, 0, 0)
 _BOUNDED_LIST: Any = BoundedList
 Fields = tuple[Any, ...]
@@ -59,7 +60,7 @@ class ReadableEncoder(CachingEncoder["ReadableSpan"]):
         if context.trace_state:
             parts.append(wire.string(3, context.trace_state.to_header()))
         if attributes:
-            self._attributes(parts, _SPAN_ATTRIBUTE, attributes)
+            self._attributes.append(parts, _SPAN_ATTRIBUTE, attributes)
         if events:
             parts += map(self._event, events)
         if links:
@@ -71,7 +72,7 @@ class ReadableEncoder(CachingEncoder["ReadableSpan"]):
         parts.append(_pack_flags(b"\x85\x01", flags))
         body = b"".join(parts)
         size = len(body)
-        return b"\x12" + (LENGTHS[size] if size < _KEPT_LENGTHS else wire.varint(size)) + body
+        return b"\x12" + (wire.LENGTHS[size] if size < _KEPT_LENGTHS else wire.varint(size)) + body
 
     def _name(self, name: str, kind: SpanKind) -> bytes:
         encoded = self._names.get((name, kind))
@@ -84,12 +85,12 @@ class ReadableEncoder(CachingEncoder["ReadableSpan"]):
 
     def _event(self, event: Any) -> bytes:
         encoded: list[bytes] = []
-        self._attributes(encoded, _EVENT_ATTRIBUTE, event.attributes or {})
+        self._attributes.append(encoded, _EVENT_ATTRIBUTE, event.attributes or {})
         return span_bytes.event(event.name, event.timestamp, b"".join(encoded), event.dropped_attributes)
 
     def _link(self, link: Any) -> bytes:
         encoded: list[bytes] = []
-        self._attributes(encoded, _LINK_ATTRIBUTE, link.attributes or {})
+        self._attributes.append(encoded, _LINK_ATTRIBUTE, link.attributes or {})
         context: SpanContext = link.context
         flags = context.trace_flags & _W3C_FLAGS | span_bytes.FLAG_HAS_REMOTE
         if context.is_remote:

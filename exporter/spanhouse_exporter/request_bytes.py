@@ -21,9 +21,9 @@ def count_items(request: bytes) -> int:
     return count
 
 
-def split_spans(spans: bytes, most: int) -> list[tuple[bytes, int]]:
-    """Encoded spans (each with its tag, as `span_bytes` makes them) in pieces of at most `most`: (bytes, count)."""
-    single = [wire.length_delimited(number, span) for number, span in wire.fields(spans) if isinstance(span, bytes)]
+def split_items(items: bytes, most: int) -> list[tuple[bytes, int]]:
+    """Encoded items (each with its tag, as `span_bytes` makes them) in pieces of at most `most`: (bytes, count)."""
+    single = [wire.length_delimited(number, item) for number, item in wire.fields(items) if isinstance(item, bytes)]
     return [
         (b"".join(single[first : first + most]), len(single[first : first + most]))
         for first in range(0, len(single), most)

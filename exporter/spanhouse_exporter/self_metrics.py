@@ -64,17 +64,18 @@ class _Component:
 
 
 def observe_pipeline(source: Source, settings: ExporterSettings) -> None:
-    """Makes the instruments of a pipeline of spans: those of a processor, and of the exporter behind it."""
+    """Makes the instruments of a pipeline: those of a processor, and of the exporter behind it."""
     number = next(_numbers)
-    processor = _Component(source, "batching_span_processor", number, {})
+    kind, unit = _KINDS[settings.signal]
+    processor = _Component(source, f"batching_{kind}_processor", number, {})
     processor.meter.create_observable_counter(
-        "otel.sdk.processor.span.processed", processor.observing(_processed), "{span}", "Spans that were processed"
+        f"otel.sdk.processor.{kind}.processed", processor.observing(_processed), unit, "Those that were processed"
     )
     processor.meter.create_observable_up_down_counter(
-        "otel.sdk.processor.span.queue.size", processor.observing(_queued), "{span}", "Spans that wait"
+        f"otel.sdk.processor.{kind}.queue.size", processor.observing(_queued), unit, "Those that wait"
     )
     processor.meter.create_observable_up_down_counter(
-        "otel.sdk.processor.span.queue.capacity", processor.observing(_capacity), "{span}", "Spans that can wait"
+        f"otel.sdk.processor.{kind}.queue.capacity", processor.observing(_capacity), unit, "Those that can wait"
     )
     observe_exporter(source, settings, number)
 

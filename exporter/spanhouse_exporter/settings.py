@@ -49,23 +49,23 @@ class ExporterSettings:
     timeout_seconds: float = 10.0
     """For one request with all its attempts and the waits between them."""
     schedule_delay_seconds: float = 1.0
-    """A finished span waits no longer than this."""
-    max_batch_spans: int = 8192
-    """A request is sent when this many spans wait, and carries no more."""
+    """A finished span, or a log record, waits no longer than this."""
+    max_batch_items: int = 8192
+    """A request is sent when this many spans or log records wait, and carries no more."""
     max_batch_bytes: int = 3 * 1024 * 1024
-    """A request of more than one span is no larger: receivers refuse more than 4 MiB unless told otherwise."""
+    """A request of more than one item is no larger: receivers refuse more than 4 MiB unless told otherwise."""
     max_request_bytes: int = 64 * 1024 * 1024
-    """A request is never larger, before compression (OTLP, "OTLP/gRPC Request"): a span beyond it is dropped."""
+    """A request is never larger, before compression (OTLP, "OTLP/gRPC Request"): an item beyond it is dropped."""
     max_queue_bytes: int = 64 * 1024 * 1024
-    """Encoded spans waiting; beyond it new ones are dropped and counted."""
-    max_queue_spans: int | None = None
-    """The same as a number of spans; None bounds the queue by bytes alone."""
+    """Encoded items waiting; beyond it new ones are dropped and counted."""
+    max_queue_items: int | None = None
+    """The same as a number of items; None bounds the queue by bytes alone."""
     max_in_flight: int = 4
     """Requests sent and not yet answered."""
     self_metrics: bool = False
     """Report on itself through the metrics API."""
     exit_seconds: float = 1.0
-    """A process that ends waits no longer than this for its last spans."""
+    """A process that ends waits no longer than this for its last items."""
     flush_on_sigterm: bool = False
     """Deliver before SIGTERM ends the process, where the program has no handler of its own."""
     spool_directory: Path | None = None
@@ -75,12 +75,17 @@ class ExporterSettings:
 
 
 def from_environment(
-    environ: Mapping[str, str], endpoint: str | None = None, signal: Signal = TRACES
+    environ: Mapping[str, str],
+    endpoint: str | None = None,
+    signal: Signal = TRACES,
+    *,
+    batched_here: bool = False,
 ) -> ExporterSettings:
-    """Settings from `OTEL_EXPORTER_OTLP_*` (the signal's before generic ones), `OTEL_BSP_*` and `SPANHOUSE_SPOOL*`;
-    `endpoint` wins over the environment.
+    """Settings from `OTEL_EXPORTER_OTLP_*` (the signal's before generic ones), `OTEL_BSP_*` (for logs `OTEL_BLRP_*`)
+    and `SPANHOUSE_SPOOL*`; `endpoint` wins over the environment.
 
-    Log records are batched by the SDK, which reads `OTEL_BLRP_*` itself, and leaves the timeout to the exporter.
+    Where log records are batched by the SDK, that reads the variables of its batching itself, and leaves the timeout to
+    the exporter. `batched_here` says that a pipeline of ours batches them, as it does spans.
     """
     read = Environment(environ, signal)
     default = ExporterSettings()
@@ -112,14 +117,15 @@ def from_environment(
         spool_directory=None if directory is None else directory / signal.spool_folder,
         spool_max_bytes=read.integer("SPANHOUSE_SPOOL_MAX_BYTES", default.spool_max_bytes, low=0),
     )
-    if signal is not TRACES:
+    if signal is not TRACES and not batched_here:
         return settings
-    max_queue = read.integer("OTEL_BSP_MAX_QUEUE_SIZE", 0, low=1) or None
+    processor = signal.processor
+    max_queue = read.integer(f"OTEL_{processor}_MAX_QUEUE_SIZE", 0, low=1) or None
     return replace(
         settings,
-        schedule_delay_seconds=read.integer("OTEL_BSP_SCHEDULE_DELAY", 1000, low=1) / 1000,
-        max_batch_spans=_batch_size(read, default.max_batch_spans, max_queue),
-        max_queue_spans=max_queue,
+        schedule_delay_seconds=read.integer(f"OTEL_{processor}_SCHEDULE_DELAY", 1000, low=1) / 1000,
+        max_batch_items=_batch_size(read, signal, default.max_batch_items, max_queue),
+        max_queue_items=max_queue,
     )
 
 
@@ -205,11 +211,12 @@ def _timeout(read: Environment, signal: Signal, default_seconds: float) -> float
     return min(value / 1000 or math.inf, longest)
 
 
-def _batch_size(read: Environment, default: int, max_queue: int | None) -> int:
-    """At most the queue's size ("Batch Span Processor")."""
-    size = read.integer("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(default, max_queue or default), low=1)
+def _batch_size(read: Environment, signal: Signal, default: int, max_queue: int | None) -> int:
+    """At most the queue's size ("Batch Span Processor", "Batch LogRecord Processor")."""
+    name = f"OTEL_{signal.processor}_MAX_EXPORT_BATCH_SIZE"
+    size = read.integer(name, min(default, max_queue or default), low=1)
     if max_queue is not None and size > max_queue:
-        _logger.warning("OTEL_BSP_MAX_EXPORT_BATCH_SIZE=%d is more than the queue holds: using %d", size, max_queue)
+        _logger.warning("%s=%d is more than the queue holds: using %d", name, size, max_queue)
         return max_queue
     return size
 

@@ -1,4 +1,4 @@
-"""What became of every span that was handed over: the numbers, and the words for why some were lost."""
+"""What became of every span or log record that was handed over: the numbers, and the words for why some were lost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 QUEUE_FULL: Final = "queue_full"
 """The backend was slower than the program for longer than the queue could hold."""
 ENCODING_FAILED: Final = "encoding_failed"
-"""A span of another make that is not what it should be."""
+"""An item of another make that is not what it should be."""
 EXPORT_FAILED: Final = "export_failed"
 """The receiver refused the request, or could not be reached and there is no spool."""
 REJECTED: Final = "rejected"
-"""The receiver took the request and refused some of its spans."""
+"""The receiver took the request and refused some of its items."""
 TOO_LARGE: Final = "too_large"
-"""A single span beyond what a request may be, or beyond what the receiver takes."""
+"""A single item beyond what a request may be, or beyond what the receiver takes."""
 SPOOL_FAILED: Final = "spool_failed"
 """The backend was away and the spool could not be written."""
 SPOOL_FULL: Final = "spool_full"
@@ -25,7 +25,7 @@ SHUTDOWN: Final = "shutdown"
 
 @dataclass(frozen=True)
 class ExporterStatus:
-    """Counts of spans since the process started (a forked child starts at zero)."""
+    """Counts of spans, or of log records, since the process started (a forked child starts at zero)."""
 
     queued: int = 0
     """Finished, not yet acknowledged."""
@@ -44,12 +44,12 @@ class ExporterStatus:
 
     @property
     def failed(self) -> int:
-        """All lost spans, whatever the reason."""
+        """All lost items, whatever the reason."""
         return sum(self.dropped.values())
 
 
 class Flow(NamedTuple):
-    """The same spans as they pass the two halves of a pipeline, its processor and its exporter, for metrics of each."""
+    """The same items as they pass the two halves of a pipeline, its processor and its exporter, for metrics of each."""
 
     queued: int
     """Not yet handed to the exporting half."""

@@ -40,6 +40,10 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
+LENGTHS = [varint(number) for number in range(2048)]
+"""Lengths of nearly all items, ready made."""
+
+
 def tag(field: int, wire_type: int) -> bytes:
     """The tag in front of a field."""
     return varint(field << 3 | wire_type)

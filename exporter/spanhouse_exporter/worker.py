@@ -48,6 +48,8 @@ class Worker:
         self._lock = threading.Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._due = self._stopping = False
+        self.ident: int | None = None
+        """The thread's, once it runs."""
 
     @property
     def running(self) -> bool:
@@ -62,6 +64,9 @@ class Worker:
 
     def hurry(self) -> None:
         """Makes sure that a round comes now."""
+        # What is due has not begun: its round finds what was put before this call, and somebody sees to it.
+        if self._due and self._thread is not None:
+            return
         self._due = True
         self.unpark()
 
@@ -82,7 +87,7 @@ class Worker:
                 self._thread = thread
             thread.start()
         except RuntimeError:
-            # The interpreter is ending or allows no daemon threads, or the machine is out of threads: spans wait,
+            # The interpreter is ending or allows no daemon threads, or the machine is out of threads: items wait,
             # and are counted.
             self._thread = None
         except BaseException:
@@ -91,6 +96,8 @@ class Worker:
 
     def _run(self) -> None:
         idle_rounds = 0
+        if self._thread is threading.current_thread():
+            self.ident = threading.get_ident()
         try:
             with importing:
                 self._warm_up()

@@ -1,5 +1,6 @@
 """spanhouse: which of my functions are slow, how often, and since when?"""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spanhouse.blocks import record, span
@@ -15,6 +16,7 @@ from spanhouse.version import __version__
 from spanhouse_exporter.status import ExporterStatus
 
 if TYPE_CHECKING:
+    from spanhouse.log_handler import LogHandler
     from spanhouse.query import AsyncClient, Client
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "ConfigurationError",
     "ExporterStatus",
     "FunctionStats",
+    "LogHandler",
     "SpanhouseError",
     "StatsReporter",
     "TracerProvider",
@@ -41,11 +44,16 @@ __all__ = [
     "stats",
 ]
 
+_LATE = {
+    "AsyncClient": "spanhouse.query",
+    "Client": "spanhouse.query",
+    "LogHandler": "spanhouse.log_handler",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """The clients, loaded when they are first named: a service that is captured asks nothing."""
-    if name in ("AsyncClient", "Client"):
-        import spanhouse.query  # noqa: PLC0415
-
-        return getattr(spanhouse.query, name)
+    """The clients and the log handler, loaded when they are first named: most services do without them."""
+    module = _LATE.get(name)
+    if module is not None:
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'spanhouse' has no attribute {name!r}")

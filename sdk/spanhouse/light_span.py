@@ -115,9 +115,9 @@ class LightSpan(trace.Span, ReadableSurface):
         else:
             encoded = site.stamp_root(self.trace_id, self.span_id, start + offset, end + offset, self.flags)
         intake = site.intake
-        spans = intake.spans
-        spans.append(encoded)
-        if len(spans) >= intake.threshold:
+        items = intake.items
+        items.append(encoded)
+        if len(items) >= intake.threshold:
             intake.carry()
 
     def fail(self, error: BaseException, skip_frames: int = 0) -> None:

@@ -93,7 +93,7 @@ class TracerProvider(trace.TracerProvider):
         if self._resource is None:
             from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - not for exporting alone
 
-            self._resource = Resource(*self._identity())
+            self._resource = Resource(*self.identity())
         return self._resource
 
     def get_tracer(
@@ -164,6 +164,16 @@ class TracerProvider(trace.TracerProvider):
         """Whether sampled spans go to the pipeline."""
         return self._export
 
+    def identity(self) -> tuple[dict[str, Any], str]:
+        """(attributes, schema URL) of the resource, without the SDK's class around them."""
+        if self._found is None:
+            given = self._given_resource
+            if given is None:
+                self._found = resource.detect(self._given_attributes, VERSION, os.environ)
+            else:
+                self._found = {**(given.attributes or {}), **self._given_attributes}, given.schema_url
+        return self._found
+
     def after_fork(self) -> None:
         """In the child: the same service, another instance; locks whose holders may be gone are replaced."""
         self._lock = threading.Lock()
@@ -175,18 +185,8 @@ class TracerProvider(trace.TracerProvider):
     def _update_plain(self) -> None:
         self.plain = self._export and self.sampler is None and self.id_generator is None and not self.processors
 
-    def _identity(self) -> tuple[dict[str, Any], str]:
-        """(attributes, schema URL) of the resource."""
-        if self._found is None:
-            given = self._given_resource
-            if given is None:
-                self._found = resource.detect(self._given_attributes, VERSION, os.environ)
-            else:
-                self._found = {**(given.attributes or {}), **self._given_attributes}, given.schema_url
-        return self._found
-
     def _encode_resource(self) -> bytes:
-        return resource_fields(*self._identity())
+        return resource_fields(*self.identity())
 
 
 def _shut_down_at_exit(provider: TracerProvider) -> Any:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from spanhouse import forks, settings, stats_reporter, summary
+from spanhouse import forks, outlets, settings, stats_reporter, summary
 from spanhouse.errors import ConfigurationError
 from spanhouse.provider import TracerProvider
 from spanhouse.registry import chosen_provider
-from spanhouse_exporter import ExporterStatus
+from spanhouse_exporter import ExporterStatus, resource_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +44,19 @@ def provider_for_captured_calls() -> trace.TracerProvider:
     if os.environ.get("OTEL_PYTHON_TRACER_PROVIDER"):
         trace.get_tracer_provider()
     return _override or chosen_provider() or own_provider()
+
+
+def sending_resource(changed: Mapping[str, Any]) -> bytes:
+    """Who this process says it is, encoded for a request: the resource that its spans have, with some attributes
+    `changed`. So what is logged in a span is found beside it, whoever made the provider.
+    """
+    found = _override or chosen_provider() or own_provider()
+    if isinstance(found, TracerProvider):
+        attributes, schema_url = found.identity()
+    else:
+        resource: Any = getattr(found, "resource", None) or own_provider().resource
+        attributes, schema_url = dict(resource.attributes), resource.schema_url or ""
+    return resource_fields({**attributes, **changed}, schema_url)
 
 
 @contextmanager
@@ -104,7 +117,8 @@ def unbind_all() -> None:
 
 
 def flush(timeout: float = 10.0) -> bool:
-    """Waits until every span finished so far is delivered or given up, and the sinks of `report_stats` know all calls.
+    """Waits until every span finished so far is delivered or given up, as is what log handlers and event clients have
+    taken, and the sinks of `report_stats` know all calls.
 
     False when `timeout` seconds passed, or a sink raised.
     """
@@ -115,6 +129,7 @@ def flush(timeout: float = 10.0) -> bool:
     if chosen is not None and chosen is not _own and hasattr(chosen, "force_flush"):
         remaining = max(0, int((give_up - monotonic()) * 1000))
         done = chosen.force_flush(remaining) is not False and done
+    done = outlets.flush_all(give_up) and done
     return stats_reporter.wait_for_all(telling, give_up - monotonic()) and done
 
 

@@ -143,5 +143,5 @@ def test_what_repeats_is_encoded_once_and_correctly():
         found = request.resource_logs[0].scope_logs[0].log_records[0]
         assert found.severity_text == f"s{number}"
         assert decoded_attributes(found) == {f"k{number}": number}
-    assert len(encoder._keys) <= 4096
+    assert len(encoder._attributes._keys) <= 4096
     assert len(encoder._severities) <= 4096

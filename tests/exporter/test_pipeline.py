@@ -101,7 +101,7 @@ def test_spans_after_shutdown_are_counted():
 def test_many_threads_lose_nothing():
     """Eight threads through one intake: every span arrives, each once."""
     with receiving() as receiver:
-        settings = ExporterSettings(endpoint=receiver.endpoint, max_batch_spans=3000)
+        settings = ExporterSettings(endpoint=receiver.endpoint, max_batch_items=3000)
         pipeline = Pipeline(settings, lambda: RESOURCE, GrpcSender(settings))
         intake = pipeline.intake(scope_fields("x"))
 
@@ -140,7 +140,7 @@ def test_partial_success_counts_rejected_spans():
 @pytest.mark.parametrize("limit", ["count", "bytes", "age"])
 def test_what_makes_a_request_leave(limit):
     """Trace SDK, "Batching processor": so many spans, so many bytes, or so much time; round after round, unasked."""
-    chosen = {"count": {"max_batch_spans": 100}, "bytes": {"max_batch_bytes": 20_000}, "age": {}}[limit]
+    chosen = {"count": {"max_batch_items": 100}, "bytes": {"max_batch_bytes": 20_000}, "age": {}}[limit]
     delay = 0.1 if limit == "age" else 600.0
     with receiving() as receiver:
         settings = ExporterSettings(endpoint=receiver.endpoint, schedule_delay_seconds=delay, **chosen)

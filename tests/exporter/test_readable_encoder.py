@@ -91,5 +91,5 @@ def test_repeating_keys_and_resources_are_encoded_once_and_correctly():
         decoded = request.resource_spans[0].scope_spans[0].spans[0]
         assert decoded.name == f"n{number}"
         assert decoded_attributes(decoded) == {f"k{number}": number}
-    assert len(encoder._keys) <= 4096
+    assert len(encoder._attributes._keys) <= 4096
     assert len(encoder._names) <= 4096

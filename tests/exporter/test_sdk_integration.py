@@ -184,7 +184,7 @@ def test_many_made_up_scopes_lose_nothing():
 
 def test_a_small_queue_is_kept_to():
     """OTEL_BSP_MAX_QUEUE_SIZE: no more spans wait than that; the others are counted."""
-    settings = ExporterSettings(endpoint="http://127.0.0.1:9", max_queue_spans=100, max_batch_spans=50)
+    settings = ExporterSettings(endpoint="http://127.0.0.1:9", max_queue_items=100, max_batch_items=50)
     processor = SpanhouseSpanProcessor(settings=settings)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)

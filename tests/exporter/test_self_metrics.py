@@ -169,3 +169,42 @@ for resource in reader.get_metrics_data().resource_metrics:
         f"otel.sdk.exporter.span.exported 3 {spans}  {{span}}",
         f"otel.sdk.exporter.span.inflight 0 {spans}  {{span}}",
     ]
+
+
+LOGS_SCRIPT = """
+import logging
+import spanhouse
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader], shutdown_on_exit=False))
+handler = spanhouse.LogHandler()
+logging.getLogger("app").addHandler(handler)
+for _ in range(10):
+    logging.getLogger("app").warning("x")
+assert handler.flush(20)
+for resource in reader.get_metrics_data().resource_metrics:
+    for scope in resource.scope_metrics:
+        for metric in scope.metrics:
+            for point in metric.data.data_points:
+                value = point.value if hasattr(point, "value") else point.count
+                print(metric.name, value, point.attributes["otel.component.type"], metric.unit)
+"""
+
+
+def test_a_pipeline_of_logs_reports_under_the_names_of_logs():
+    """The conventions have names of their own for log records: otel.sdk.processor.log.* and otel.sdk.exporter.log.*."""
+    with receiving() as receiver:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "SPANHOUSE_SPOOL": "off"}
+        environ["OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"] = "true"
+        command = [sys.executable, "-c", LOGS_SCRIPT]
+        done = subprocess.run(
+            command, env=clean_environment(**environ), capture_output=True, text=True, check=False, timeout=60
+        )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "otel.sdk.processor.log.processed 10 batching_log_processor {log_record}" in said
+    assert "otel.sdk.processor.log.queue.size 0 batching_log_processor {log_record}" in said
+    assert "otel.sdk.exporter.log.exported 10 otlp_grpc_log_exporter {log_record}" in said

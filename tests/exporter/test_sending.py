@@ -148,7 +148,7 @@ def test_several_requests_are_on_their_way_at_once():
             running -= 1
         return b""
 
-    settings = {"max_batch_spans": 512, "schedule_delay_seconds": 30}
+    settings = {"max_batch_items": 512, "schedule_delay_seconds": 30}
     with receiving(respond) as receiver, pipeline_to(receiver.endpoint, **settings) as (pipeline, intake):
         for number in range(512 * 8):
             intake.put(span(number + 1))

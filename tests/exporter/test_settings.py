@@ -165,8 +165,8 @@ def test_headers_are_lower_case_and_percent_decoded(caplog):
         ("OTEL_EXPORTER_OTLP_INSECURE", "yes", "insecure", False),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "endpoint", DEFAULT_ENDPOINT),
         ("OTEL_BSP_SCHEDULE_DELAY", "-5", "schedule_delay_seconds", 1.0),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "many", "max_batch_spans", 8192),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "max_queue_spans", None),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "many", "max_batch_items", 8192),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "max_queue_items", None),
         ("SPANHOUSE_SPOOL_MAX_BYTES", "-1", "spool_max_bytes", 256 << 20),
     ],
 )
@@ -181,9 +181,9 @@ def test_what_makes_no_sense_costs_one_warning(caplog, name, raw, field, instead
 def test_a_batch_is_no_larger_than_the_queue(caplog):
     """Batch Span Processor: maxExportBatchSize is at most maxQueueSize."""
     found = read(OTEL_BSP_MAX_QUEUE_SIZE="100", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="512")
-    assert (found.max_queue_spans, found.max_batch_spans) == (100, 100)
+    assert (found.max_queue_items, found.max_batch_items) == (100, 100)
     assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in caplog.text
-    assert read(OTEL_BSP_MAX_QUEUE_SIZE="100").max_batch_spans == 100
+    assert read(OTEL_BSP_MAX_QUEUE_SIZE="100").max_batch_items == 100
 
 
 @pytest.mark.parametrize("signal", [TRACES, LOGS], ids=["traces", "logs"])
@@ -217,7 +217,7 @@ def test_logs_have_a_batch_processor_of_the_sdks(caplog):
     OTEL_BSP_* is not about logs.
     """
     found = read(LOGS, OTEL_BLRP_EXPORT_TIMEOUT="3000", OTEL_BLRP_MAX_QUEUE_SIZE="many", OTEL_BSP_SCHEDULE_DELAY="soon")
-    assert (found.timeout_seconds, found.max_queue_spans) == (3.0, None)
+    assert (found.timeout_seconds, found.max_queue_items) == (3.0, None)
     assert read(LOGS, OTEL_BSP_EXPORT_TIMEOUT="3000").timeout_seconds == 10.0
     assert not caplog.records
 
@@ -226,3 +226,18 @@ def test_the_spool_of_logs_is_a_folder_of_the_spool():
     """docs/spool.md: requests of logs are not among those of traces."""
     assert from_environment({"SPANHOUSE_SPOOL": "/s"}, signal=LOGS).spool_directory == Path("/s/logs")
     assert from_environment({"SPANHOUSE_SPOOL": "off"}, signal=LOGS).spool_directory is None
+
+
+def test_logs_that_our_pipeline_batches(caplog):
+    """The variables of the Batch LogRecord Processor are ours to read then, as those of spans are."""
+    environ = {
+        **QUIET,
+        "OTEL_BLRP_SCHEDULE_DELAY": "250",
+        "OTEL_BLRP_MAX_QUEUE_SIZE": "100",
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "500",
+        "OTEL_BSP_SCHEDULE_DELAY": "soon",
+    }
+    found = from_environment(environ, signal=LOGS, batched_here=True)
+    assert (found.schedule_delay_seconds, found.max_queue_items, found.max_batch_items) == (0.25, 100, 100)
+    (warning,) = caplog.messages
+    assert warning == "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=500 is more than the queue holds: using 100"

@@ -19,6 +19,7 @@ def test_exported_names_of_the_sdk():
         "ConfigurationError",
         "ExporterStatus",
         "FunctionStats",
+        "LogHandler",
         "SpanhouseError",
         "StatsReporter",
         "TracerProvider",
