@@ -54,3 +54,17 @@ def test_a_head_request_has_the_headers_alone(shared_server):
     assert (head.status_code, head.content) == (200, b"")
     for name in ("etag", "content-type", "content-length", "x-record-count", "cache-control", "vary"):
         assert head.headers[name] == got.headers[name]
+
+
+def test_who_asks_with_head_is_told_why_not_too(shared_server):
+    """In a header, on one line of ASCII that no proxy minds, whatever the parameter was."""
+    path = f"http://{shared_server.http}/api/v1/services"
+    for parameters in ({"since": "yester\nday ✗"}, {"x" * 3_000: "1"}, {"filter": "service=" + "x" * 5_000}):
+        got, head = (
+            httpx.request(method, path, params=parameters, timeout=PATIENCE_SECONDS) for method in ("GET", "HEAD")
+        )
+        assert (head.status_code, head.content) == (got.status_code, b"") == (400, b"")
+        said = head.headers["x-error-message"]
+        words = got.json()["error"]["message"].encode("ascii", "backslashreplace").decode()
+        assert said == " ".join(words.split())[:1000]
+        assert len(said) > 20

@@ -52,6 +52,7 @@ def _columns(rows: list[dict[str, Any]]) -> list[Column]:
         Column("calls", [f"{number:,}" for number in columns_of(rows, "calls")]),
         Column("errors", [f"{number:,}" if number else "" for number in columns_of(rows, "errors")], style="red"),
         times("mean", "mean_ns", 4),
+        times("stderr", "stderr_ns", 8),
         times("p50", "p50_ns", 0),
         times("p90", "p90_ns", 5),
         times("p95", "p95_ns", 6),

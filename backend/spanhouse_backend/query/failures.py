@@ -22,6 +22,7 @@ from spanhouse_backend.errors import (
 
 RETRY_SECONDS = 1
 """When somebody may ask again who was refused because too many wait, or the store does not answer."""
+_MOST_IN_HEADER = 1000
 _STATUSES: dict[type[SpanhouseError], int] = {
     InvalidQuestion: 400,
     BackupRefused: 409,
@@ -54,7 +55,12 @@ def failure(status: int, message: str, parameter: str | None = None, column: int
     if column is not None:
         problem.column = column
     body = Failure(error=problem).model_dump(exclude_unset=True)
-    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+    return JSONResponse(body, status, {"Cache-Control": "no-store", "X-Error-Message": _in_header(message)})
+
+
+def _in_header(message: str) -> str:
+    """The words for who asked with HEAD: on one line, in ASCII, and short enough for any proxy."""
+    return " ".join(message.split()).encode("ascii", "backslashreplace").decode()[:_MOST_IN_HEADER]
 
 
 def failure_of(error: SpanhouseError) -> JSONResponse:
