@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import grpc
 import httpx
 from fastapi import FastAPI
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanhouse_backend.ingest.framing import frame, join
@@ -23,7 +24,7 @@ from spanhouse_backend.query.questions.functions import FunctionRow, Functions
 from spanhouse_backend.query.questions.trace import Trace, TraceAnswer
 from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.retention import DEFAULT_RETENTION, FOREVER
-from spanhouse_backend.store.landing import TRACES
+from spanhouse_backend.store.landing import LOGS, TRACES
 from spanhouse_backend.store.place import Place
 from spanhouse_backend.store.queries import Queries, QueryLimits
 from spanhouse_backend.store.store import Store
@@ -97,6 +98,14 @@ class QueryHouse:
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         """One GET through the whole HTTP application."""
         return self.run(get(self.app, path, headers=headers))
+
+    def head(self, path: str) -> httpx.Response:
+        """One HEAD through the whole HTTP application."""
+        return self.run(get(self.app, path, method="HEAD"))
+
+    def insert_logs(self, *requests: ExportLogsServiceRequest) -> None:
+        """Stores the requests as one insert, as ingest would."""
+        self.run(self.store.insert(LOGS, join(frame(request.SerializeToString()) for request in requests), []))
 
     def delete(self, path: str) -> httpx.Response:
         """One DELETE through the whole HTTP application."""

@@ -214,6 +214,50 @@ class DeleteRequest(_message.Message):
 Global___DeleteRequest: _TypeAlias = DeleteRequest  # noqa: Y015
 
 @_typing.final
+class DeleteLogsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    SPAN_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    since: _builtins.str
+    """As in DeleteRequest."""
+    until: _builtins.str
+    service: _builtins.str
+    level: _builtins.str
+    """Least severity: a word from "trace" to "fatal", or OpenTelemetry's number."""
+    text: _builtins.str
+    """Somewhere in the body, in upper or lower case."""
+    trace_id: _builtins.str
+    span_id: _builtins.str
+    filter: _builtins.str
+    """Only records like these: `scope^=app. event=user.login attr.user.tier=gold`."""
+    def __init__(
+        self,
+        *,
+        since: _builtins.str = ...,
+        until: _builtins.str = ...,
+        service: _builtins.str = ...,
+        level: _builtins.str = ...,
+        text: _builtins.str = ...,
+        trace_id: _builtins.str = ...,
+        span_id: _builtins.str = ...,
+        filter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "level", b"level", "service", b"service", "since", b"since", "span_id", b"span_id", "text", b"text", "trace_id", b"trace_id", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteLogsRequest: _TypeAlias = DeleteLogsRequest  # noqa: Y015
+
+@_typing.final
 class DeleteResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -222,7 +266,7 @@ class DeleteResponse(_message.Message):
     TO_UNIX_NS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     deleted: _builtins.int
-    """How many spans there were to delete, counted just before."""
+    """How many there were to delete, counted just before."""
     from_unix_ns: _builtins.int
     to_unix_ns: _builtins.int
     @_builtins.property

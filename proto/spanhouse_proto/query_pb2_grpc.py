@@ -54,6 +54,11 @@ class QueryStub(object):
                 request_serializer=spanhouse__proto_dot_query__pb2.DeleteRequest.SerializeToString,
                 response_deserializer=spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
                 _registered_method=True)
+        self.DeleteLogs = channel.unary_unary(
+                '/spanhouse.v1.Query/DeleteLogs',
+                request_serializer=spanhouse__proto_dot_query__pb2.DeleteLogsRequest.SerializeToString,
+                response_deserializer=spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -88,6 +93,13 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteLogs(self, request, context):
+        """Deletes the log records, events among them, of a window that match. For administrators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_QueryServicer_to_server(servicer, server):
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
                     request_deserializer=spanhouse__proto_dot_query__pb2.DeleteRequest.FromString,
+                    response_serializer=spanhouse__proto_dot_query__pb2.DeleteResponse.SerializeToString,
+            ),
+            'DeleteLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteLogs,
+                    request_deserializer=spanhouse__proto_dot_query__pb2.DeleteLogsRequest.FromString,
                     response_serializer=spanhouse__proto_dot_query__pb2.DeleteResponse.SerializeToString,
             ),
     }
@@ -219,6 +236,33 @@ class Query(object):
             target,
             '/spanhouse.v1.Query/Delete',
             spanhouse__proto_dot_query__pb2.DeleteRequest.SerializeToString,
+            spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/spanhouse.v1.Query/DeleteLogs',
+            spanhouse__proto_dot_query__pb2.DeleteLogsRequest.SerializeToString,
             spanhouse__proto_dot_query__pb2.DeleteResponse.FromString,
             options,
             channel_credentials,

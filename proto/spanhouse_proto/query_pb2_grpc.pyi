@@ -44,6 +44,8 @@ class QueryStub:
     """
     Delete: _grpc.UnaryUnaryMultiCallable[_query_pb2.DeleteRequest, _query_pb2.DeleteResponse]
     """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
+    DeleteLogs: _grpc.UnaryUnaryMultiCallable[_query_pb2.DeleteLogsRequest, _query_pb2.DeleteResponse]
+    """Deletes the log records, events among them, of a window that match. For administrators."""
 
 @_typing.type_check_only
 class QueryAsyncStub(QueryStub):
@@ -58,6 +60,8 @@ class QueryAsyncStub(QueryStub):
     """
     Delete: _aio.UnaryUnaryMultiCallable[_query_pb2.DeleteRequest, _query_pb2.DeleteResponse]  # type: ignore[assignment]
     """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
+    DeleteLogs: _aio.UnaryUnaryMultiCallable[_query_pb2.DeleteLogsRequest, _query_pb2.DeleteResponse]  # type: ignore[assignment]
+    """Deletes the log records, events among them, of a window that match. For administrators."""
 
 class QueryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -93,5 +97,13 @@ class QueryServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.DeleteResponse, _abc.Awaitable[_query_pb2.DeleteResponse]]:
         """Deletes the spans of a window that match a filter; rollups are kept as they are. For administrators."""
+
+    @_abc_1.abstractmethod
+    def DeleteLogs(
+        self,
+        request: _query_pb2.DeleteLogsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_pb2.DeleteResponse, _abc.Awaitable[_query_pb2.DeleteResponse]]:
+        """Deletes the log records, events among them, of a window that match. For administrators."""
 
 def add_QueryServicer_to_server(servicer: QueryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -33,7 +33,7 @@ GRPC_QUESTIONS = {
     "write": [EXPORT, "/opentelemetry.proto.collector.logs.v1.LogsService/Export"],
     "read": [FUNCTIONS, "/spanhouse.v1.Query/Trace"],
     "sql": ["/spanhouse.v1.Sql/Run"],
-    "admin": ["/spanhouse.v1.Query/Delete", "/nobody.Knows/It"],
+    "admin": ["/spanhouse.v1.Query/Delete", "/spanhouse.v1.Query/DeleteLogs", "/nobody.Knows/It"],
 }
 REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 

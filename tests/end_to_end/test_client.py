@@ -8,8 +8,8 @@ import typing
 
 import pytest
 from data_points import Stream, body, explicit, exponential
-from harness import EXPORT_METRICS
-from otlp_requests import request
+from harness import EXPORT_LOGS, EXPORT_METRICS
+from otlp_requests import log_request, request
 
 import spanhouse
 from spanhouse.query import Answer, InvalidQuestion, NotFound
@@ -26,7 +26,7 @@ WINDOW = {"since": HERE, "service": "client"}
 
 @pytest.fixture(scope="module")
 def trace_id(shared_server):
-    """Three functions of the service `client`, in both windows that are compared."""
+    """Three functions of the service `client`, in both windows that are compared, and log records of theirs."""
     messages = [request("client", range(1000, 9000, 70), name=f"f{n}", start_ns=START_NS) for n in range(3)]
     messages.append(request("client", range(1000, 9000, 70), name="f0", start_ns=START_NS - 60 * MINUTE_NS))
     shared_server.export(*(message.SerializeToString() for message in messages))
@@ -34,6 +34,8 @@ def trace_id(shared_server):
     took.explicit.append(explicit([0.2, 99.0], START_NS, START_NS, extremes=False))
     took.exponential.append(exponential([0.2, 0.4], START_NS, START_NS))
     shared_server.export(body(took), method=EXPORT_METRICS)
+    logged = log_request("client", ["one", "two", "three"], time_ns=START_NS)
+    shared_server.export(logged.SerializeToString(), method=EXPORT_LOGS)
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
 
@@ -52,19 +54,23 @@ def arguments(name, trace_id):
     }
     named = WINDOW | {"name": "f0"}
     special = {"trace": {"trace_id": trace_id}, "compare": windows, "callers": named, "callees": named, "rules": {}}
-    special["logs"] = special["trace"]
     special["metric_percentiles"] = WINDOW | {"name": "took"}
-    return special.get(name, WINDOW | ({"step": "1m"} if name in ("series", "heatmap") else {}))
+    return special.get(name, WINDOW | ({"step": "1m"} if name in ("series", "heatmap", "timeline") else {}))
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_every_question_gives_what_rest_gives(shared_server, client, trace_id, question):
     """The same rows, in the client's own types, whatever their values: no field is lost, none is made up."""
     given = arguments(question.name, trace_id)
+    path = f"/api/v1/{question.name}"
+    if question.name == "trace":
+        path += f"/{trace_id}"
+    elif question.name == "log":
+        given = {"record_id": client.logs(**WINDOW).rows[0].id}
+        path = f"/api/v1/logs/{given['record_id']}"
     answer = getattr(client, question.name)(**given)
-    path = f"/api/v1/{question.name}" if question.name != "trace" else f"/api/v1/trace/{trace_id}"
-    document = shared_server.get(path, **({} if question.name == "trace" else given)).json()
-    none = ("errors", "attributes", "attribute_impact", "callers", "callees", "logs", "rules")
+    document = shared_server.get(path, **({} if question.name in {"trace", "log"} else given)).json()
+    none = ("errors", "attributes", "attribute_impact", "callers", "callees", "rules")
     assert answer.rows or question.name in none
     assert json_of([dataclasses.asdict(row) for row in answer.rows]) == document["rows"]
     assert (answer.source, answer.accuracy) == (document["source"], document["accuracy"])
@@ -151,3 +157,17 @@ def test_spans_are_deleted(client, shared_server):
     shared_server.export(request("doomed", [5, 6], name="f", start_ns=START_NS).SerializeToString())
     assert client.delete(HERE, service="doomed").deleted == 2
     assert client.spans(since=HERE, service="doomed").rows == ()
+
+
+def test_records_are_read_page_by_page_and_deleted(client, shared_server):
+    """Every one once, however small the pages; and when they are deleted, none."""
+    bodies = [f"record {number}" for number in range(7)]
+    shared_server.export(log_request("doomed", bodies, time_ns=START_NS).SerializeToString(), method=EXPORT_LOGS)
+    found = list(client.each_log(since=HERE, service="doomed", order="oldest", limit=2))
+    assert [row.body for row in found] == bodies
+    assert client.log(found[3].id).rows[0].body == bodies[3]
+    assert client.timeline(since=HERE, service="doomed").records == 7
+    assert client.delete_logs(HERE, service="doomed", filter="body~'[0-4]'").deleted == 5
+    assert [row.body for row in client.logs(since=HERE, service="doomed", order="oldest").rows] == bodies[5:]
+    with pytest.raises(NotFound, match="no log record"):
+        client.log(found[3].id)

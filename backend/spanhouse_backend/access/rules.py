@@ -75,6 +75,7 @@ GRPC_RULES = (
     Rule("/opentelemetry.proto.collector.profiles.v1development.ProfilesService", Role.WRITE),
     Rule("/spanhouse.v1.Sql", Role.SQL),
     Rule("/spanhouse.v1.Query/Delete", Role.ADMIN),
+    Rule("/spanhouse.v1.Query/DeleteLogs", Role.ADMIN),
     Rule("/spanhouse.v1.Query", Role.READ),
 )
 

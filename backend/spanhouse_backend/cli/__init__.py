@@ -12,14 +12,14 @@ from spanhouse_backend.cli.check import check
 from spanhouse_backend.cli.compare import compare
 from spanhouse_backend.cli.completion import completion
 from spanhouse_backend.cli.copy import copy
-from spanhouse_backend.cli.delete import delete
+from spanhouse_backend.cli.delete import delete, delete_logs
 from spanhouse_backend.cli.doctor.command import doctor
 from spanhouse_backend.cli.errors import errors
 from spanhouse_backend.cli.exchange.export import export
 from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
-from spanhouse_backend.cli.logs import logs
+from spanhouse_backend.cli.logs import log, logs
 from spanhouse_backend.cli.metrics import metric, metrics
 from spanhouse_backend.cli.neighbours import callees, callers
 from spanhouse_backend.cli.percentiles import percentiles
@@ -33,6 +33,7 @@ from spanhouse_backend.cli.services import services
 from spanhouse_backend.cli.slow import slow
 from spanhouse_backend.cli.spans import spans
 from spanhouse_backend.cli.sql import sql
+from spanhouse_backend.cli.timeline import timeline
 from spanhouse_backend.cli.token import token
 from spanhouse_backend.cli.top import top
 from spanhouse_backend.cli.trace import trace
@@ -100,10 +101,13 @@ _COMMANDS = (
     logs,
     metrics,
     metric,
+    log,
+    timeline,
     sql,
     export,
     import_spans,
     delete,
+    delete_logs,
     retention,
     backup,
     restore,

@@ -23,6 +23,7 @@ from spanhouse_backend.cli.client import TIMEOUT_SECONDS, RefusedError, Where, a
 from spanhouse_backend.cli.completing import complete
 from spanhouse_backend.cli.output import console, format_option, printable, write_csv, write_json_rows
 from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.parameters import MAX_LIMIT
 from spanhouse_backend.query.question import Parameter, Question
 from spanhouse_backend.query.questions.metric_percentiles import MetricPercentiles
 from spanhouse_backend.query.questions.metrics import Metrics
@@ -175,6 +176,39 @@ def answer_in(
         stream(where, asked, texts, lambda _head, rows: write_rows(asked, rows))
     else:
         show(whole(where, asked, texts), table, noun, console())
+
+
+all_option = click.option("--all", "every", is_flag=True, help="All of them, however many: with --format json or csv.")
+
+
+def answer_every(form: str, where: Where, asked: Asked, texts: Texts) -> None:
+    """As `answer_in`, with the rows of all pages; for programs only. Raises click.UsageError when a table is wanted."""
+    if form == "table":
+        raise click.UsageError("--all is for programs: add --format json or --format csv")
+    if form == "json":
+        ask(where, lambda query: write_json_rows(*every_row(query, asked, texts)))
+    else:
+        ask(where, lambda query: write_rows(asked, every_row(query, asked, texts)[1]))
+
+
+def every_row(query: QueryStub, asked: Asked, texts: Texts) -> tuple[Row, Iterator[Row]]:
+    """The answer's document without its rows, and those of all pages, asked for as they are taken.
+
+    Raises grpc.RpcError.
+    """
+    every = {"limit": str(MAX_LIMIT), **texts}
+    head, first = parts(query, asked, every)
+    following = head.pop("next")
+
+    def rows() -> Iterator[Row]:
+        yield from first
+        cursor = following
+        while cursor:
+            page, more = parts(query, asked, every | {"cursor": cursor})
+            yield from more
+            cursor = page["next"]
+
+    return head, rows()
 
 
 def whole(where: Where, asked: Asked, texts: Texts) -> Answered:

@@ -1,6 +1,5 @@
 """`spanhouse spans`: the calls themselves, in order of time."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -8,67 +7,43 @@ from rich.console import Console
 
 from spanhouse_backend.cli.asking import (
     Answered,
-    Row,
     Texts,
+    all_option,
+    answer_every,
     answer_in,
     columns_of,
     dim,
-    parts,
     question_options,
     title,
-    write_rows,
 )
-from spanhouse_backend.cli.client import Where, ask, where_options
-from spanhouse_backend.cli.output import duration, format_option, printable, write_json_rows
+from spanhouse_backend.cli.client import Where, where_options
+from spanhouse_backend.cli.output import duration, format_option, printable
 from spanhouse_backend.cli.tables import Column, print_table
-from spanhouse_backend.query.parameters import MAX_LIMIT
 from spanhouse_backend.query.questions.spans import Spans
 from spanhouse_backend.query.times import iso_time
-from spanhouse_proto.query_pb2_grpc import QueryStub
 
 _EXAMPLES = """\b
 Examples:
   spanhouse spans --since 15m --filter 'status=error duration>50ms'
   spanhouse spans checkout.pay --order oldest --limit 20
   spanhouse spans --since 1d --all --format csv
+  spanhouse spans --order oldest --offset 41 --limit 1
 """
 # What names are squeezed into before a column is left out, and what an attribute's value is cut to.
 _NAME_WIDTH = 24
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--all", "every", is_flag=True, help="All of them, however many: with --format json or csv.")
+@all_option
 @question_options(Spans, positional="name")
 @format_option
 @where_options
 def spans(texts: Texts, form: str, where: Where, *, every: bool) -> None:
     """Show which calls these were, one by one, with their traces and attributes."""
-    if not every:
-        answer_in(form, where, Spans, texts, _table, "spans")
-        return
-    if form == "table":
-        raise click.UsageError("--all is for programs: add --format json or --format csv")
-    if form == "json":
-        ask(where, lambda query: write_json_rows(*every_span(query, texts)))
+    if every:
+        answer_every(form, where, Spans, texts)
     else:
-        ask(where, lambda query: write_rows(Spans, every_span(query, texts)[1]))
-
-
-def every_span(query: QueryStub, texts: Texts) -> tuple[Row, Iterator[Row]]:
-    """The answer's document without its rows, and all rows, asked for as they are taken. Raises grpc.RpcError."""
-    asked = {"limit": str(MAX_LIMIT), **texts}
-    head, first = parts(query, Spans, asked)
-    following = head.pop("next")
-
-    def rows() -> Iterator[Row]:
-        yield from first
-        cursor = following
-        while cursor:
-            page, more = parts(query, Spans, asked | {"cursor": cursor})
-            yield from more
-            cursor = page["next"]
-
-    return head, rows()
+        answer_in(form, where, Spans, texts, _table, "spans")
 
 
 def _table(answer: Answered, out: Console) -> None:

@@ -30,6 +30,11 @@ class Answer(Generic[RowT]):
     rows: tuple[RowT, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NoRow:
+    """There are no rows: the answer is in what is said around them."""
+
+
 def finite(value: float | None) -> float | None:
     """A number; None for those that JSON has no word for, which a sum of what is finite may be."""
     return None if value is None or not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from spanhouse_backend.query.vocabulary import SPANS, Vocabulary
 
 MAX_LIMIT = 10_000
 DEFAULT_LIMIT = 50
+MAX_OFFSET = 999_999_999
 _MAX_NAME_CHARACTERS = 1024
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 
@@ -39,6 +40,13 @@ LIMIT = Parameter(
     "At most this many rows.",
     str(DEFAULT_LIMIT),
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+)
+
+OFFSET = Parameter(
+    "offset",
+    "Leave out so many rows before the first. With a cursor there is nothing more to leave out.",
+    "0",
+    {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
 )
 
 
@@ -114,7 +122,12 @@ def _limit(given: Given) -> int:
     return whole_number(LIMIT.name, given[LIMIT], 1, MAX_LIMIT)
 
 
+def _offset(given: Given) -> int:
+    return whole_number(OFFSET.name, given[OFFSET], 0, MAX_OFFSET)
+
+
 Windowed = Annotated[Window, Reads(read_window, SINCE, UNTIL)]
 Filtered = Annotated[Filter, Reads(read_where, SERVICE, NAME, FILTER)]
 Exactly = Annotated[bool, Reads(_exact, EXACT)]
 Limited = Annotated[int, Reads(_limit, LIMIT)]
+Shifted = Annotated[int, Reads(_offset, OFFSET)]

@@ -24,7 +24,8 @@ from spanhouse_backend.errors import (
 from spanhouse_backend.query.failures import RETRY_SECONDS
 from spanhouse_backend.query.question import AnswerT, Question
 from spanhouse_backend.query.questions import QUESTIONS
-from spanhouse_backend.query.questions.delete import Delete
+from spanhouse_backend.query.questions.delete import Delete, DeleteAnswer
+from spanhouse_backend.query.questions.delete_logs import DeleteLogs
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.trace import Trace
 from spanhouse_backend.query.reader import Reader
@@ -78,10 +79,12 @@ class _Query(query_pb2_grpc.QueryServicer):
     async def Delete(  # noqa: N802
         self, request: query_pb2.DeleteRequest, context: _Context
     ) -> query_pb2.DeleteResponse:
-        answer = await self._answer(Delete, _texts(request), context)
-        return query_pb2.DeleteResponse(
-            deleted=answer.deleted, from_unix_ns=answer.from_ns, to_unix_ns=answer.to_ns, notes=answer.notes
-        )
+        return _deleted(await self._answer(Delete, _texts(request), context))
+
+    async def DeleteLogs(  # noqa: N802
+        self, request: query_pb2.DeleteLogsRequest, context: _Context
+    ) -> query_pb2.DeleteResponse:
+        return _deleted(await self._answer(DeleteLogs, _texts(request), context))
 
     async def _answer(self, asked: type[Question[AnswerT]], texts: Any, context: _Context) -> AnswerT:
         try:
@@ -92,6 +95,12 @@ class _Query(query_pb2_grpc.QueryServicer):
         if not answer.rows and (missing := question.missing()):
             await context.abort(grpc.StatusCode.NOT_FOUND, missing)
         return answer
+
+
+def _deleted(answer: DeleteAnswer) -> query_pb2.DeleteResponse:
+    return query_pb2.DeleteResponse(
+        deleted=answer.deleted, from_unix_ns=answer.from_ns, to_unix_ns=answer.to_ns, notes=answer.notes
+    )
 
 
 def _texts(request: Message) -> dict[str, str]:

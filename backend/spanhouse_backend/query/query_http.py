@@ -2,7 +2,8 @@
 
 Routes, parameters and the schemas of answers are made from the questions' own descriptions. Parameters are read where
 gRPC's are, so that both refuse the same things in the same words. Two parameters are this face's own: `format` (or the
-header Accept) and `timeout`. A client that goes away stops its question.
+header Accept) and `timeout`. A client that goes away stops its question. HEAD has the headers of GET; of log records it
+counts instead (heads.py), which no page of them can say.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from spanhouse_backend.query.answers import Accuracy, Source
 from spanhouse_backend.query.failures import Failure, failure, failure_of
 from spanhouse_backend.query.formats import ARROW, CSV, FORMATS, JSON, Format, Writes, chosen, to_arrow, to_csv, to_json
 from spanhouse_backend.query.gone import unless_gone
+from spanhouse_backend.query.heads import HEADS, Head
 from spanhouse_backend.query.question import Parameter, Question
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 from spanhouse_backend.query.reader import Reader
@@ -38,8 +40,13 @@ TIMEOUT = Parameter(
 OWN_PARAMETERS = (FORMAT, TIMEOUT)
 _IsoTime = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 # Questions whose path is not their name, and orders, which are not asked with GET.
-PATHS = {"trace": "/trace/{trace_id}", "delete": "/admin/spans"}
-METHODS = {"delete": "DELETE"}
+PATHS = {
+    "trace": "/trace/{trace_id}",
+    "log": "/logs/{record_id}",
+    "delete": "/admin/spans",
+    "delete_logs": "/admin/logs",
+}
+METHODS = {"delete": "DELETE", "delete_logs": "DELETE"}
 _HEADERS = {
     "ETag": "The same for the same answer in the same format: send it as If-None-Match to get 304 instead.",
     "X-Record-Count": "How many rows there are.",
@@ -105,7 +112,8 @@ def query_router(reader: Reader, writer: Writes) -> APIRouter:
             openapi_extra={"parameters": [described(path, parameter) for parameter in (*question.parameters(), *own)]},
         )
         if method == "GET":
-            router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+            head = _head_endpoint(reader, question, HEADS[question.name]) if question.name in HEADS else endpoint
+            router.add_api_route(path, head, methods=["HEAD"], include_in_schema=False)
     return router
 
 
@@ -130,6 +138,23 @@ def _endpoint(
         except SpanhouseError as error:
             return failure_of(error)
         return await asyncio.to_thread(represented, request, body, form.content_type, headers)
+
+    return answer
+
+
+def _head_endpoint(
+    reader: Reader, asked: type[Question[Any]], head: Head
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            texts = texts_of(request)
+            texts.pop(FORMAT.name, None)
+            seconds = _seconds(texts.pop(TIMEOUT.name, ""))
+            question = head.asks(asked.read(texts, time.time_ns()))
+            found = await unless_gone(request, reader.ask(question, seconds))
+        except SpanhouseError as error:
+            return failure_of(error)
+        return Response(headers=head.headers(found) | {"Cache-Control": "private, no-cache"})
 
     return answer
 

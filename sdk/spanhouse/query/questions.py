@@ -23,6 +23,7 @@ from spanhouse.query.rows import (
     ImpactAnswer,
     ImpactRow,
     LogRow,
+    LogsAnswer,
     MetricPercentilesRow,
     MetricRow,
     NeighbourRow,
@@ -34,9 +35,12 @@ from spanhouse.query.rows import (
     ServiceRow,
     SpanRow,
     SpansAnswer,
+    TimelineAnswer,
+    TimelineRow,
     TraceAnswer,
     TrendRow,
     TrendsAnswer,
+    WholeLogRow,
 )
 
 _SERVICES: Asking[Answer[ServiceRow]] = Asking("GET", "/services", Answer, ServiceRow)
@@ -56,13 +60,16 @@ _ATTRIBUTE_IMPACT: Asking[ImpactAnswer] = Asking("GET", "/attribute_impact", Imp
 _SPANS: Asking[SpansAnswer] = Asking("GET", "/spans", SpansAnswer, RecordedSpan)
 _COMPARE: Asking[CompareAnswer] = Asking("GET", "/compare", CompareAnswer, CompareRow)
 _TRACE: Asking[TraceAnswer] = Asking("GET", "/trace/{trace_id}", TraceAnswer, SpanRow)
-_LOGS: Asking[Answer[LogRow]] = Asking("GET", "/logs", Answer, LogRow)
+_LOGS: Asking[LogsAnswer] = Asking("GET", "/logs", LogsAnswer, LogRow)
+_LOG: Asking[Answer[WholeLogRow]] = Asking("GET", "/logs/{record_id}", Answer, WholeLogRow)
+_TIMELINE: Asking[TimelineAnswer] = Asking("GET", "/timeline", TimelineAnswer, TimelineRow)
 _METRICS: Asking[Answer[MetricRow]] = Asking("GET", "/metrics", Answer, MetricRow)
 _METRIC_PERCENTILES: Asking[Answer[MetricPercentilesRow]] = Asking(
     "GET", "/metric_percentiles", Answer, MetricPercentilesRow
 )
 _RULES: Asking[Answer[RuleRow]] = Asking("GET", "/rules", Answer, RuleRow)
 _DELETE: Asking[DeleteAnswer] = Asking("DELETE", "/admin/spans", DeleteAnswer, NoRow)
+_DELETE_LOGS: Asking[DeleteAnswer] = Asking("DELETE", "/admin/logs", DeleteAnswer, NoRow)
 
 
 class Questions(ABC):
@@ -633,6 +640,7 @@ class Questions(ABC):
         filter: str | None = None,
         order: str | None = None,
         cursor: str | None = None,
+        offset: int | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> SpansAnswer:
@@ -650,6 +658,8 @@ class Questions(ABC):
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
         order: Which spans come first. Default: newest.
         cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -663,6 +673,7 @@ class Questions(ABC):
             filter=filter,
             order=order,
             cursor=cursor,
+            offset=offset,
             limit=limit,
         )
 
@@ -675,6 +686,7 @@ class Questions(ABC):
         name: str | None = None,
         filter: str | None = None,
         order: str | None = None,
+        offset: int | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> Iterator[RecordedSpan]:
@@ -688,6 +700,8 @@ class Questions(ABC):
         name: Only this function: the name of its spans.
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
         order: Which spans come first. Default: newest.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -701,6 +715,7 @@ class Questions(ABC):
                 name=name,
                 filter=filter,
                 order=order,
+                offset=offset,
                 limit=limit,
                 timeout=timeout,
             )
@@ -758,14 +773,179 @@ class Questions(ABC):
         """
         return self._ask(_TRACE, timeout, trace_id=trace_id)
 
-    def logs(self, trace_id: str, *, limit: int | None = None, timeout: float | None = None) -> Answer[LogRow]:
-        """What was logged during a trace, by whom? In order of time; no rows when nothing was.
+    def logs(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        cursor: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> LogsAnswer:
+        """What was logged, by whom, in which traces? Every record that the filter describes, in order of time.
 
-        trace_id: 32 hexadecimal digits.
+        Following `next` gives every record of the window once, in order, also those that are the same in
+        everything; a window that is relative ("1h") stays where it was when the first answer was given.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        order: Which records come first, newest or oldest. Without it the newest; of one trace or span, the oldest.
+        cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
-        return self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
+        return self._ask(
+            _LOGS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+            order=order,
+            cursor=cursor,
+            offset=offset,
+            limit=limit,
+        )
+
+    def each_log(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[LogRow]:
+        """Every row of `logs`, in order, asked for answer by answer; `limit` is the rows of each.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        order: Which records come first, newest or oldest. Without it the newest; of one trace or span, the oldest.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        cursor = ""
+        while True:
+            answer = self.logs(
+                cursor=cursor,
+                since=since,
+                until=until,
+                service=service,
+                level=level,
+                text=text,
+                trace_id=trace_id,
+                span_id=span_id,
+                filter=filter,
+                order=order,
+                offset=offset,
+                limit=limit,
+                timeout=timeout,
+            )
+            for row in answer.rows:
+                yield row
+            cursor = answer.next
+            if not cursor:
+                return
+
+    def log(self, record_id: str, *, timeout: float | None = None) -> Answer[WholeLogRow]:
+        """What does one log record say, with the resource that sent it and the scope it was logged by?
+
+        record_id: The record's `id`: 32 hexadecimal digits.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(_LOG, timeout, record_id=record_id)
+
+    def timeline(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        timeout: float | None = None,
+    ) -> TimelineAnswer:
+        """How much was logged, step by step, and how severe was it?
+
+        Every step of the window is there, also those without records. The first may begin before the window, and
+        the last end after it, but only records of the window are counted: they are those that `logs` has.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        step: How long a step is: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Without it, some hundred steps of a round
+            length.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _TIMELINE,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+            step=step,
+            timezone=timezone,
+        )
 
     def metrics(
         self,
@@ -881,6 +1061,48 @@ class Questions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return self._ask(_DELETE, timeout, since=since, until=until, service=service, name=name, filter=filter)
+
+    def delete_logs(
+        self,
+        since: Time,
+        *,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        timeout: float | None = None,
+    ) -> DeleteAnswer:
+        """Deletes the log records of a window, those that match the filter; they are gone from every answer at once.
+
+        Events are log records with a name: 'event=user.login' deletes those of a stream.
+
+        since: Where the window begins, as everywhere; 0 is everything stored.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _DELETE_LOGS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+        )
 
     @abstractmethod
     def _ask(self, asking: Asking[AnswerT], timeout: float | None, **given: Value) -> AnswerT:
@@ -1455,6 +1677,7 @@ class AsyncQuestions(ABC):
         filter: str | None = None,
         order: str | None = None,
         cursor: str | None = None,
+        offset: int | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> SpansAnswer:
@@ -1472,6 +1695,8 @@ class AsyncQuestions(ABC):
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
         order: Which spans come first. Default: newest.
         cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -1485,6 +1710,7 @@ class AsyncQuestions(ABC):
             filter=filter,
             order=order,
             cursor=cursor,
+            offset=offset,
             limit=limit,
         )
 
@@ -1497,6 +1723,7 @@ class AsyncQuestions(ABC):
         name: str | None = None,
         filter: str | None = None,
         order: str | None = None,
+        offset: int | None = None,
         limit: int | None = None,
         timeout: float | None = None,
     ) -> AsyncIterator[RecordedSpan]:
@@ -1510,6 +1737,8 @@ class AsyncQuestions(ABC):
         name: Only this function: the name of its spans.
         filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
         order: Which spans come first. Default: newest.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
@@ -1523,6 +1752,7 @@ class AsyncQuestions(ABC):
                 name=name,
                 filter=filter,
                 order=order,
+                offset=offset,
                 limit=limit,
                 timeout=timeout,
             )
@@ -1580,14 +1810,179 @@ class AsyncQuestions(ABC):
         """
         return await self._ask(_TRACE, timeout, trace_id=trace_id)
 
-    async def logs(self, trace_id: str, *, limit: int | None = None, timeout: float | None = None) -> Answer[LogRow]:
-        """What was logged during a trace, by whom? In order of time; no rows when nothing was.
+    async def logs(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        cursor: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> LogsAnswer:
+        """What was logged, by whom, in which traces? Every record that the filter describes, in order of time.
 
-        trace_id: 32 hexadecimal digits.
+        Following `next` gives every record of the window once, in order, also those that are the same in
+        everything; a window that is relative ("1h") stays where it was when the first answer was given.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        order: Which records come first, newest or oldest. Without it the newest; of one trace or span, the oldest.
+        cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
         limit: At most this many rows. Default: 50.
         timeout: Seconds, instead of the client's.
         """
-        return await self._ask(_LOGS, timeout, trace_id=trace_id, limit=limit)
+        return await self._ask(
+            _LOGS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+            order=order,
+            cursor=cursor,
+            offset=offset,
+            limit=limit,
+        )
+
+    async def each_log(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[LogRow]:
+        """Every row of `logs`, in order, asked for answer by answer; `limit` is the rows of each.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        order: Which records come first, newest or oldest. Without it the newest; of one trace or span, the oldest.
+        offset: Leave out so many rows before the first. With a cursor there is nothing more to leave out. Default:
+            0.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        cursor = ""
+        while True:
+            answer = await self.logs(
+                cursor=cursor,
+                since=since,
+                until=until,
+                service=service,
+                level=level,
+                text=text,
+                trace_id=trace_id,
+                span_id=span_id,
+                filter=filter,
+                order=order,
+                offset=offset,
+                limit=limit,
+                timeout=timeout,
+            )
+            for row in answer.rows:
+                yield row
+            cursor = answer.next
+            if not cursor:
+                return
+
+    async def log(self, record_id: str, *, timeout: float | None = None) -> Answer[WholeLogRow]:
+        """What does one log record say, with the resource that sent it and the scope it was logged by?
+
+        record_id: The record's `id`: 32 hexadecimal digits.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(_LOG, timeout, record_id=record_id)
+
+    async def timeline(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        step: str | None = None,
+        timezone: str | None = None,
+        timeout: float | None = None,
+    ) -> TimelineAnswer:
+        """How much was logged, step by step, and how severe was it?
+
+        Every step of the window is there, also those without records. The first may begin before the window, and
+        the last end after it, but only records of the window are counted: they are those that `logs` has.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        step: How long a step is: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Without it, some hundred steps of a round
+            length.
+        timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _TIMELINE,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+            step=step,
+            timezone=timezone,
+        )
 
     async def metrics(
         self,
@@ -1703,6 +2098,48 @@ class AsyncQuestions(ABC):
         timeout: Seconds, instead of the client's.
         """
         return await self._ask(_DELETE, timeout, since=since, until=until, service=service, name=name, filter=filter)
+
+    async def delete_logs(
+        self,
+        since: Time,
+        *,
+        until: Time | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        text: str | None = None,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        filter: str | None = None,
+        timeout: float | None = None,
+    ) -> DeleteAnswer:
+        """Deletes the log records of a window, those that match the filter; they are gone from every answer at once.
+
+        Events are log records with a name: 'event=user.login' deletes those of a stream.
+
+        since: Where the window begins, as everywhere; 0 is everything stored.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        level: Only records of at least this severity: trace, debug, info, warn, error, fatal, or OpenTelemetry's
+            number from 1 to 24.
+        text: Only records with this text somewhere in their body, in upper or lower case.
+        trace_id: Only records of this trace: 32 hexadecimal digits. Without since and until, whenever it was.
+        span_id: Only records of this span: 16 hexadecimal digits.
+        filter: Only records like these: 'level>=warn scope^=app. attr.user.tier=gold body~"ti.*out"'.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _DELETE_LOGS,
+            timeout,
+            since=since,
+            until=until,
+            service=service,
+            level=level,
+            text=text,
+            trace_id=trace_id,
+            span_id=span_id,
+            filter=filter,
+        )
 
     @abstractmethod
     async def _ask(self, asking: Asking[AnswerT], timeout: float | None, **given: Value) -> AnswerT:

@@ -373,9 +373,10 @@ class LogRow:
 
     `severity_number` is OpenTelemetry's: 1 to 4 trace, 5 to 8 debug, 9 to 12 info, 13 to 16 warning, 17 to 20 error, 21
     to 24 fatal, 0 not given; `severity` is the sender's own word for it. `event` is the name of an event, "" for other
-    records.
+    records. `id` is what `log` asks for; in order of ids, records are in order of time.
     """
 
+    id: str
     time_unix_ns: int
     severity: str
     severity_number: int
@@ -386,6 +387,65 @@ class LogRow:
     trace_id: str
     span_id: str
     attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsAnswer(Answer[LogRow]):
+    """Records in the order asked for; `next` is the cursor that the rest begins at, "" at the end.
+
+    Of a trace without since and until, the window is from the first of these records to the last.
+    """
+
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeLogRow:
+    """One log record with all that is stored of it; the rest is as in `logs`.
+
+    `flags` are the trace flags (W3C): 1 is sampled. `resource` is what sent the record, `scope` the logger's name.
+    """
+
+    id: str
+    time_unix_ns: int
+    severity: str
+    severity_number: int
+    service: str
+    body: str
+    event: str
+    scope: str
+    scope_version: str
+    scope_schema_url: str
+    scope_attributes: Mapping[str, str]
+    resource: Mapping[str, str]
+    resource_schema_url: str
+    trace_id: str
+    span_id: str
+    flags: int
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRow:
+    """One step: its records, and how many of them are of which level; `unspecified` are those without one."""
+
+    start_unix_ns: int
+    end_unix_ns: int
+    records: int
+    trace: int
+    debug: int
+    info: int
+    warn: int
+    error: int
+    fatal: int
+    unspecified: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineAnswer(Answer[TimelineRow]):
+    """The steps in order of time, and how many `records` all of them have together."""
+
+    records: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -472,11 +532,11 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoRow:
-    """There are no rows."""
+    """There are no rows: the answer is in what is said around them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteAnswer(Answer[NoRow]):
-    """How many spans were there to delete, counted just before."""
+    """How many there were to delete, counted just before."""
 
     deleted: int

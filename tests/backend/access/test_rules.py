@@ -58,6 +58,7 @@ def test_paths(method, path, needed):
         ("/spanhouse.v1.Query/Functions", Role.READ),
         ("/spanhouse.v1.Sql/Run", Role.SQL),
         ("/spanhouse.v1.Query/Delete", Role.ADMIN),
+        ("/spanhouse.v1.Query/DeleteLogs", Role.ADMIN),
         ("/spanhouse.v1.Admin/Retention", Role.ADMIN),
         ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role.ADMIN),
         ("", Role.ADMIN),

@@ -9,8 +9,8 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
-from otlp_requests import request
+from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess, clean_environment
+from otlp_requests import log_request, request
 
 from spanhouse_backend.cli import cli
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
@@ -48,11 +48,12 @@ def examples():
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    """A server with spans of the functions and the trace that examples speak of."""
+    """A server with spans of the functions and the trace that examples speak of, and a log record."""
     with ServerProcess(tmp_path_factory.mktemp("examples") / "data") as server:
         pay = request("checkout", [1_000_000] * 20, name="checkout.pay")
         pay.resource_spans[0].scope_spans[0].spans[0].trace_id = bytes.fromhex("4bf92f3577b34da6a3ce929d0e0e4736")
         server.export(pay.SerializeToString())
+        server.export(log_request("checkout", ["paid"]).SerializeToString(), method=EXPORT_LOGS)
         yield server
 
 
@@ -85,8 +86,11 @@ def begin_with_files(command, run):
 
 
 @pytest.mark.parametrize("example", list(examples()))
-def test_an_example_works(elsewhere, tmp_path, example):
+def test_an_example_works(full, elsewhere, tmp_path, example):
     command = ELSEWHERE.sub("", example)
+    if command.startswith("spanhouse log "):
+        # Records have the ids that their times give them.
+        command = f"spanhouse log {full.get('/api/v1/logs').json()['rows'][0]['id']}"
 
     def run(arguments):
         done = CliRunner().invoke(cli, shlex.split(arguments), env=elsewhere, prog_name="spanhouse")
@@ -116,7 +120,13 @@ def test_help_has_examples_laid_out_as_written(path):
 
 
 # What people call a question, where they have a better word.
-NAMES = {"metric_percentiles": "metric", "functions": "top", "slowest": "slow", "attribute_impact": "impact"}
+NAMES = {
+    "metric_percentiles": "metric",
+    "functions": "top",
+    "slowest": "slow",
+    "attribute_impact": "impact",
+    "delete_logs": "delete-logs",
+}
 
 
 @pytest.mark.parametrize("question", [*QUESTIONS, *ADMIN_QUESTIONS], ids=lambda question: question.name)

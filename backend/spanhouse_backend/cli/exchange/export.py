@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from spanhouse_backend.cli.asking import Row, Texts, question_options
+from spanhouse_backend.cli.asking import Row, Texts, every_row, question_options
 from spanhouse_backend.cli.client import Where, ask, where_options
 from spanhouse_backend.cli.exchange.otlp_lines import line, requests
 from spanhouse_backend.cli.exchange.parquet import ParquetError, write_parquet
 from spanhouse_backend.cli.files import refuse_to_overwrite, target
 from spanhouse_backend.cli.output import count
-from spanhouse_backend.cli.spans import every_span
 from spanhouse_backend.query.questions.spans import Spans
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
@@ -45,7 +44,7 @@ def export(file: str, texts: Texts, where: Where, *, force: bool) -> None:
             for written, row in enumerate(rows, 1):  # noqa: B007 - the number is what is wanted
                 yield row
 
-        rows = counted(every_span(query, {**texts, "order": "oldest"})[1])
+        rows = counted(every_row(query, Spans, {**texts, "order": "oldest"})[1])
         with target(file) as opened:
             if path.suffix == ".parquet":
                 write_parquet(rows, opened)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from spanhouse_backend.query.answers import Answer
+from spanhouse_backend.query.answers import Answer, NoRow
 from spanhouse_backend.query.conditions import condition
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.parameters import UNTIL, Filtered, read_window
@@ -19,14 +19,9 @@ _KEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NoRow:
-    """There are no rows."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class DeleteAnswer(Answer[NoRow]):
-    """How many spans were there to delete, counted just before."""
+    """How many there were to delete, counted just before."""
 
     deleted: int
 

@@ -1,18 +1,15 @@
 """`spans` and `slowest`: the calls themselves, as they were recorded."""
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition
+from spanhouse_backend.query.cursors import CURSOR, cursor_parts, cursor_text, no_cursor, other_order
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Filter
-from spanhouse_backend.query.parameters import Filtered, Limited, Windowed, choice
+from spanhouse_backend.query.parameters import Filtered, Limited, Shifted, Windowed, choice
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.sources import notes
 from spanhouse_backend.query.statements import Fragment, statement
@@ -20,8 +17,6 @@ from spanhouse_backend.query.times import LAST_NS, Window
 
 ORDERS = ("newest", "oldest")
 ORDER = Parameter("order", "Which spans come first.", "newest", {"type": "string", "enum": list(ORDERS)})
-CURSOR = Parameter("cursor", "Goes on where an answer ended: its `next`. Everything else as it was asked there.")
-_MAX_CURSOR_CHARACTERS = 400
 # The key that spans are ordered by, compared with that of the last span of the answer before.
 _KEY = "(Timestamp, SpanId, TraceId)"
 _LAST = "(fromUnixTimestamp64Nano({last_ns:Int64}), {last_span:String}, {last_trace:String})"
@@ -95,30 +90,15 @@ class Cursor(NamedTuple):
     last_span: str
     last_trace: str
 
-    def __str__(self) -> str:
-        """Letters, digits, - and _: fit for a URL, and for nobody to take apart."""
-        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
-
 
 def _cursor(given: Given) -> Cursor | None:
-    text = given[CURSOR]
-    if not text:
+    if not given[CURSOR]:
         return None
-    bad = InvalidQuestion("cursor", "this is no cursor of ours: give the `next` of an answer, or leave it out")
-    if len(text) > _MAX_CURSOR_CHARACTERS:
-        raise bad
-    try:
-        parts = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True))
-        cursor = Cursor(*parts)
-    except (binascii.Error, ValueError, TypeError):
-        raise bad from None
-    times = (cursor.from_ns, cursor.to_ns, cursor.last_ns)
-    if not all(type(time) is int and 0 <= time <= LAST_NS for time in times):
-        raise bad
-    if not all(isinstance(part, str) for part in (cursor.order, cursor.last_span, cursor.last_trace)):
-        raise bad
+    cursor = Cursor(*cursor_parts(given[CURSOR], (str, int, int, int, str, str)))
+    if not all(0 <= time <= LAST_NS for time in (cursor.from_ns, cursor.to_ns, cursor.last_ns)):
+        raise no_cursor()
     if cursor.order != _order(given):
-        raise InvalidQuestion("cursor", f"it goes on with the {cursor.order[:10]} first: order must say so, too")
+        raise other_order(cursor.order)
     return cursor
 
 
@@ -138,21 +118,24 @@ class Spans(Question[SpansAnswer], name="spans", row=RecordedSpan, answer_type=S
     where: Filtered
     order: Annotated[str, Reads(_order, ORDER)]
     cursor: Annotated[Cursor | None, Reads(_cursor, CURSOR)]
+    offset: Shifted
     limit: Limited
 
     async def answer(self, engine: Engine) -> SpansAnswer:
         """At most `limit` spans, and where the next ones are."""
-        window, after = self.window, _EVERY
+        window, after, offset = self.window, _EVERY, self.offset
         if self.cursor:
+            offset = 0
             window = Window(self.cursor.from_ns, self.cursor.to_ns)
             last = {name: getattr(self.cursor, name) for name in ("last_ns", "last_span", "last_trace")}
             after = Fragment(_BEFORE if self.order == "newest" else _AFTER, last)
-        rows = await recorded_spans(engine, self.where, window, _BY_TIME[self.order], self.limit + 1, after)
+        order = _BY_TIME[self.order]
+        rows = await recorded_spans(engine, self.where, window, order, self.limit + 1, after, offset)
         kept = rows[: self.limit]
         more = len(rows) > self.limit
         last_row = kept[-1] if kept else None
         following = (
-            Cursor(self.order, *window, last_row.start_unix_ns, last_row.span_id, last_row.trace_id)
+            cursor_text(Cursor(self.order, *window, last_row.start_unix_ns, last_row.span_id, last_row.trace_id))
             if (more and last_row)
             else ""
         )
@@ -162,7 +145,7 @@ class Spans(Question[SpansAnswer], name="spans", row=RecordedSpan, answer_type=S
             from_ns=window.from_ns,
             to_ns=window.to_ns,
             notes=await notes(engine, "raw", *window),
-            next=str(following),
+            next=following,
             rows=kept,
         )
 
@@ -188,13 +171,13 @@ class Slowest(Question[Answer[RecordedSpan]], name="slowest", row=RecordedSpan):
 
 
 async def recorded_spans(
-    engine: Engine, where: Filter, window: Window, order: Fragment, limit: int, after: Fragment
+    engine: Engine, where: Filter, window: Window, order: Fragment, limit: int, after: Fragment, offset: int = 0
 ) -> tuple[RecordedSpan, ...]:
-    """The first `limit` spans of a window, in this order, that match and meet the condition `after`."""
+    """The first `limit` spans of a window, in this order, that match and meet `after`, without the first `offset`."""
     found = await engine.rows(
         statement(
             "spans.sql",
-            {"from_ns": window.from_ns, "to_ns": window.to_ns, "limit": limit},
+            {"from_ns": window.from_ns, "to_ns": window.to_ns, "limit": limit, "offset": offset},
             filter=condition(where),
             after=after,
             order=order,

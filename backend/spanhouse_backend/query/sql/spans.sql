@@ -27,4 +27,4 @@ FROM otel_traces
 WHERE Timestamp >= fromUnixTimestamp64Nano({from_ns:Int64}) AND Timestamp < fromUnixTimestamp64Nano({to_ns:Int64})
     AND {filter:Fragment} AND {after:Fragment}
 ORDER BY {order:Fragment}
-LIMIT {limit:UInt32}
+LIMIT {limit:UInt32} OFFSET {offset:UInt64}
