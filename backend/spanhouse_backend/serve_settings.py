@@ -156,6 +156,14 @@ SERVE_SETTINGS = (
         "again when it changes.",
     ),
     Setting(
+        "namespaces",
+        "SPANHOUSE_NAMESPACES",
+        "",
+        "NAMES",
+        "Keep these apart from all else, each in a database of its own: names with commas between them. A token is for "
+        "one of them; without --tokens a client says which in the header x-spanhouse-namespace.",
+    ),
+    Setting(
         "tokens",
         "SPANHOUSE_TOKENS",
         "",

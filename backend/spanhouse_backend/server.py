@@ -6,16 +6,14 @@ the store's own threads. This is the only module that knows ingest, store and qu
 
 import asyncio
 import contextlib
-import functools
 import logging
-import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar, cast
 
 import grpc
 import uvicorn
@@ -27,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from spanhouse_backend.access.access import Access
+from spanhouse_backend.access.grpc_access import ByNamespace
 from spanhouse_backend.access.reloading import Reloading
 from spanhouse_backend.admin.admin_grpc import ADMIN_SERVICE, add_admin_service
 from spanhouse_backend.admin.admin_http import admin_router
@@ -43,44 +42,35 @@ from spanhouse_backend.connections import (
 )
 from spanhouse_backend.doors import ClickHouseDoor, GrpcDoor, HttpDoor
 from spanhouse_backend.errors import SettingsError, StoreUnusable
-from spanhouse_backend.ingest.admission import Admission
-from spanhouse_backend.ingest.answer import Intake
-from spanhouse_backend.ingest.commit import GroupCommitter, Limits
+from spanhouse_backend.house import House, Houses, opened, place_of, sandbox_limits
 from spanhouse_backend.ingest.otlp_grpc import otlp_services
 from spanhouse_backend.ingest.otlp_http import otlp_routes
 from spanhouse_backend.ingest.signals import SIGNALS
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
-from spanhouse_backend.metrics import Figures, Metrics, metrics_route
+from spanhouse_backend.metrics import Figures, metrics_route
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.clickhouse_http.app import GRACE_SECONDS as ANSWER_GRACE_SECONDS
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
 from spanhouse_backend.query.clickhouse_http.writes import Writes
 from spanhouse_backend.query.failures import failure_of_route
-from spanhouse_backend.query.live import Live
 from spanhouse_backend.query.live_http import live_router
 from spanhouse_backend.query.query_grpc import QUERY_SERVICE, add_query_service
 from spanhouse_backend.query.query_http import query_router
-from spanhouse_backend.query.reader import Reader
 from spanhouse_backend.query.sql_checker import SqlChecker
 from spanhouse_backend.query.sql_grpc import SQL_SERVICE, add_sql_service
 from spanhouse_backend.query.sql_http import sql_router
-from spanhouse_backend.query.sql_reader import SqlReader
 from spanhouse_backend.query.statements import statement_text
-from spanhouse_backend.readiness import Readiness
 from spanhouse_backend.records.event_http import event_router
 from spanhouse_backend.records.posting import Posting, SendingPages
 from spanhouse_backend.records.record_http import record_router
 from spanhouse_backend.settings import Address, Settings
 from spanhouse_backend.store.copying import Copied, Copying
-from spanhouse_backend.store.embedded import ENGINE_FOLDER, Embedded
+from spanhouse_backend.store.embedded import ENGINE_FOLDER
 from spanhouse_backend.store.piped import Pipes
-from spanhouse_backend.store.place import Place
-from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE, Queries, QueryLimits
+from spanhouse_backend.store.queries import STATEMENTS_AT_ONCE
 from spanhouse_backend.store.rule_notes import RuleNotes
-from spanhouse_backend.store.sandbox import Limits as SandboxLimits
-from spanhouse_backend.store.sandbox import Parser, Sandbox
-from spanhouse_backend.store.server import Server
+from spanhouse_backend.store.sandbox import Parser
 from spanhouse_backend.store.store import Store
 from spanhouse_backend.web.routes import web_routes
 
@@ -94,96 +84,6 @@ Answer = TypeVar("Answer")
 Announce = Callable[[dict[str, str], Callable[[], Figures]], None]
 
 logger = logging.getLogger(__name__)
-
-
-class House(NamedTuple):
-    """What answers, whoever asks: the way in and the way out of one open store, and who watches them."""
-
-    store: Store
-    intake: Intake
-    queries: Queries
-    reader: Reader
-    sql: SqlReader
-    live: Live
-    spools: tuple[SpoolReader, ...]
-    metrics: Metrics
-    readiness: Readiness
-    health: health.HealthServicer
-
-
-@contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
-    """Storage, then ingest, then query; closed in reverse, when all that was accepted is stored.
-
-    Raises StoreHeld or StoreUnusable when the data directory, or the ClickHouse server, cannot be had.
-    """
-    metrics = Metrics()
-    place = _place(settings)
-    store = await asyncio.to_thread(Store.open_at, place, metrics, retention=settings.retention)
-    try:
-        limits = Limits(
-            settings.max_group_bytes,
-            settings.max_insert_memory,
-            settings.max_span_age_seconds,
-            settings.max_span_ahead_seconds,
-            settings.linger_seconds,
-        )
-        committer = GroupCommitter(store, limits, metrics)
-        await committer.recover()
-        admission = Admission(settings.max_waiting_bytes)
-        intake = Intake(
-            committer.commit,
-            admission,
-            settings.max_request_bytes,
-            settings.max_insert_memory,
-            settings.max_json_bytes,
-            committer.window,
-        )
-        folder = settings.spool
-        spools = tuple(SpoolReader(folder, intake, metrics, one) for one in SIGNALS) if folder else ()
-        readiness = Readiness(store, committer)
-        metrics.watch_waiting(lambda: admission.held_bytes, lambda: committer.waiting_requests)
-        metrics.watch_disk(store.free_bytes, lambda: readiness.ready)
-        async with contextlib.AsyncExitStack() as asking:
-            queries = await Queries.open(store.connect, _query_limits(settings), metrics)
-            asking.push_async_callback(queries.close)
-            sandbox = await Sandbox.open(store.connect, _sandbox_limits(settings))
-            asking.push_async_callback(sandbox.close)
-            reader, sql = Reader(queries, settings.query_timeout_seconds), SqlReader(sandbox)
-            live = Live(queries, reader, alone=not settings.clickhouse)
-            await live.tidy()
-            asking.push_async_callback(live.close)
-            metrics.watch_live(lambda: live.watchers)
-            yield House(store, intake, queries, reader, sql, live, spools, metrics, readiness, health.HealthServicer())
-        await committer.drain()
-    finally:
-        await store.close()
-
-
-def _place(settings: Settings) -> Place:
-    if settings.clickhouse:
-        return Server(settings.clickhouse)
-    return Embedded(settings.data, settings.min_free_bytes, fsync=settings.fsync)
-
-
-def _query_limits(settings: Settings) -> QueryLimits:
-    return QueryLimits(
-        seconds=settings.query_timeout_seconds,
-        memory_bytes=settings.query_max_memory_bytes,
-        # Half of the cores for all of them together: spans go on being stored while questions run.
-        threads=max(1, (os.cpu_count() or 1) // (2 * STATEMENTS_AT_ONCE)),
-    )
-
-
-def _sandbox_limits(settings: Settings) -> SandboxLimits:
-    return SandboxLimits(
-        seconds=settings.sql_timeout_seconds,
-        rows=settings.sql_max_rows,
-        result_bytes=settings.sql_max_bytes,
-        memory_bytes=settings.sql_max_memory_bytes,
-        # Most of the machine is left to those who send spans and those who ask the other questions.
-        threads=max(1, (os.cpu_count() or 1) // 4),
-    )
 
 
 async def serve(settings: Settings, announce: Announce) -> None:
@@ -209,27 +109,33 @@ async def serve(settings: Settings, announce: Announce) -> None:
         )
         if settings.rules:
             read_rules(settings.rules, "--rules")
-        house = await stopping.enter_async_context(opened(settings))
-        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, house, access)
+        houses = await stopping.enter_async_context(opened(settings))
+        health_service = health.HealthServicer()
+        grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, houses, access, health_service)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, settings, house, access, grpc_address.port)
+        http_server, http_task = _start_http(http_socket, settings, houses, access, grpc_address.port)
         stopping.push_async_callback(_stop_http, http_server, http_task)
         # Before connections are waited for: these would never end.
-        stopping.callback(house.live.stop)
+        for house in houses.by_namespace.values():
+            stopping.callback(house.live.stop)
         if clickhouse_socket is not None:
-            await _start_clickhouse(clickhouse_socket, settings, house, access, stopping)
-        changed = functools.partial(_set_health, house.health)
-        stopping.push_async_callback(_cancel, asyncio.create_task(house.readiness.watch(changed), name="readiness"))
-        for spool in house.spools:
-            stopping.push_async_callback(_cancel, asyncio.create_task(spool.watch(), name="spool"))
+            await _start_clickhouse(clickhouse_socket, settings, houses, access, stopping)
+
+        async def changed(_: bool) -> None:
+            await _set_health(health_service, takes_spans=houses.ready)
+
+        watching = [house.readiness.watch(changed) for house in houses.by_namespace.values()]
+        watching += [spool.watch() for spool in _spools(settings, houses)]
+        for watch in watching:
+            stopping.push_async_callback(_cancel, asyncio.create_task(watch, name="watch"))
         if settings.rules:
-            await _keep_rules(settings.rules, house, stopping)
+            await _keep_rules(settings.rules, houses, stopping)
 
         addresses = {"grpc": str(grpc_address), "http": str(bound_address(http_socket))}
         if clickhouse_socket is not None:
             addresses["clickhouse_http"] = str(bound_address(clickhouse_socket))
-        house.store.publish(access.urls(addresses))
-        announce(addresses, house.metrics.figures)
+        houses.main.store.publish(access.urls(addresses))
+        announce(addresses, houses.metrics.figures)
         logger.info("serving", extra={**addresses, "data": settings.where, "version": version("spanhouse")})
         # Last: whoever waits for the file finds everything else done, what was announced included.
         ready_file = ReadyFile(settings.ready_file)
@@ -239,14 +145,22 @@ async def serve(settings: Settings, announce: Announce) -> None:
         logger.info("stopping")
 
 
-async def _keep_rules(path: Path, house: House, stopping: contextlib.AsyncExitStack) -> None:
+def _spools(settings: Settings, houses: Houses) -> tuple[SpoolReader, ...]:
+    """What is in a spool says of no namespace, so it is of the one without a name."""
+    folder, intake = settings.spool, houses.main.intake
+    return tuple(SpoolReader(folder, intake, houses.metrics, one) for one in SIGNALS) if folder else ()
+
+
+async def _keep_rules(path: Path, houses: Houses, stopping: contextlib.AsyncExitStack) -> None:
+    house, metrics = houses.main, houses.metrics
+
     def load() -> RuleFile:
         try:
             rules = read_rules(path, "--rules")
         except SettingsError:
-            house.metrics.rules_read(good=False)
+            metrics.rules_read(good=False)
             raise
-        house.metrics.rules_read(good=True)
+        metrics.rules_read(good=True)
         return rules
 
     notes = await RuleNotes.open(house.store.connect)
@@ -254,7 +168,7 @@ async def _keep_rules(path: Path, house: House, stopping: contextlib.AsyncExitSt
     courier = Courier()
     stopping.push_async_callback(courier.close)
     file = Reloading(load, [path])
-    keeper = Keeper(file, house.reader, notes, courier, house.metrics)
+    keeper = Keeper(file, house.reader, notes, courier, metrics)
     keeper.start()
     stopping.push_async_callback(keeper.close)
     stopping.push_async_callback(_cancel, asyncio.create_task(file.watch(), name="rules-file"))
@@ -266,10 +180,11 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
     For when no server runs: whoever asks asks the same service as always, and only its address is different. Raises
     StoreHeld or StoreUnusable when the data directory cannot be had.
     """
-    async with opened(settings) as house:
-        for spool in house.spools:
+    async with opened(settings) as houses:
+        for spool in _spools(settings, houses):
             await spool.take_in()
-        server, address = await _start_grpc(Address("127.0.0.1", 0), settings, house, Access())
+        access = Access(namespaces=settings.namespaces)
+        server, address = await _start_grpc(Address("127.0.0.1", 0), settings, houses, access, health.HealthServicer())
         try:
             return await asyncio.to_thread(question, str(address))
         finally:
@@ -283,12 +198,12 @@ async def copy_to(settings: Settings, tell: Callable[[str, int, int], None]) -> 
     """
     if not settings.data.is_dir():
         raise StoreUnusable(f"there is no data directory {settings.data}: name one with --data")
-    async with opened(replace(settings, clickhouse=None)) as house:
-        for spool in house.spools:
+    async with opened(replace(settings, clickhouse=None)) as houses:
+        for spool in _spools(settings, houses):
             await spool.take_in()
-        target = await asyncio.to_thread(Store.open_at, _place(settings), house.metrics)
+        target = await asyncio.to_thread(Store.open_at, place_of(settings), houses.metrics)
         try:
-            return await target.administer(lambda client: _copied(house.store.connect(), client, tell))
+            return await target.administer(lambda client: _copied(houses.main.store.connect(), client, tell))
         finally:
             await target.close()
 
@@ -299,10 +214,11 @@ def _copied(source: Client, target: Client, tell: Callable[[str, int, int], None
 
 
 async def _start_grpc(
-    address: Address, settings: Settings, house: House, access: Access
+    address: Address, settings: Settings, houses: Houses, access: Access, health_service: health.HealthServicer
 ) -> tuple[grpc.aio.Server, Address]:
+    metrics = houses.metrics
     server = grpc.aio.server(
-        interceptors=[GrpcDoor(house.metrics), *access.grpc_interceptors(house.metrics.refused)],
+        interceptors=[GrpcDoor(metrics), *access.grpc_interceptors(metrics.refused)],
         options=[
             ("grpc.max_receive_message_length", settings.max_request_bytes),
             # Without this a second server on the same port would silently take half of the requests.
@@ -310,20 +226,38 @@ async def _start_grpc(
             *grpc_bounds(connection_limit(settings.max_connections)),
         ],
     )
-    server.add_generic_rpc_handlers(tuple(otlp_services(house.intake)))
-    add_query_service(server, house.reader)
-    add_sql_service(server, house.sql)
-    add_admin_service(server, Administrator(house.store))
-    health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
+    services = {namespace: _grpc_services(house) for namespace, house in houses.by_namespace.items()}
+    server.add_generic_rpc_handlers((ByNamespace(services),))
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     for name in (QUERY_SERVICE, SQL_SERVICE, ADMIN_SERVICE):
-        await house.health.set(name, health_pb2.HealthCheckResponse.SERVING)
-    await _set_health(house.health, takes_spans=True)
+        await health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+    await _set_health(health_service, takes_spans=True)
     try:
         port = access.add_grpc_port(server, str(address))
     except RuntimeError as error:
         raise cannot_listen(address, "--grpc", "the address is in use or not of this machine") from error
     await server.start()
     return server, Address(address.host, port)
+
+
+class _Services(list[grpc.GenericRpcHandler]):
+    """Takes what generated code gives a server, to be chosen from by namespace."""
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Keeps them."""
+        self.extend(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """The same ones again: a server would find them by name, before anybody could choose."""
+
+
+def _grpc_services(house: House) -> list[grpc.GenericRpcHandler]:
+    services = _Services(otlp_services(house.intake))
+    server = cast("grpc.aio.Server", services)  # as far as generated code is concerned
+    add_query_service(server, house.reader)
+    add_sql_service(server, house.sql)
+    add_admin_service(server, Administrator(house.store))
+    return services
 
 
 async def _set_health(service: health.HealthServicer, takes_spans: bool) -> None:
@@ -342,50 +276,61 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _start_http(
-    listener: socket.socket, settings: Settings, house: House, access: Access, grpc_port: int
+    listener: socket.socket, settings: Settings, houses: Houses, access: Access, grpc_port: int
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
+    apps = {name: _http_app(settings, houses, house, access, grpc_port) for name, house in houses.by_namespace.items()}
+    guarded = access.guard(apps, settings.cors_origins, houses.metrics.refused)
+    return _start_uvicorn(HttpDoor(guarded, houses.metrics), listener, settings, access, "http")
+
+
+def _http_app(settings: Settings, houses: Houses, house: House, access: Access, grpc_port: int) -> ASGIApp:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
     app.include_router(live_router(house.live, _no_live(settings)))
-    app.include_router(access.session_router(house.metrics.refused))
+    app.include_router(access.session_router(houses.metrics.refused))
     app.include_router(admin_router(Administrator(house.store)))
     posting = Posting(house.intake, settings.cors_origins)
     app.include_router(record_router(posting))
     app.include_router(event_router(posting))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
-    app.router.routes += probe_routes(house.readiness.problem)
-    app.router.routes.append(metrics_route(house.metrics, house.store.table_sizes))
+    app.router.routes += probe_routes(houses.problem)
+    if house is houses.main:
+        # Of the whole server: how much others send is nothing for who has a namespace.
+        app.router.routes.append(metrics_route(houses.metrics, house.store.table_sizes))
     app.router.routes += web_routes(grpc_port)
     app.add_middleware(SendingPages, cors_origins=settings.cors_origins)
-    # The last one is the first that a request comes to.
-    access.guard(app, settings.cors_origins, house.metrics.refused)
-    app.add_middleware(HttpDoor, metrics=house.metrics)
-    return _start_uvicorn(app, listener, settings, access, "http")
+    return app
 
 
 async def _start_clickhouse(
-    listener: socket.socket, settings: Settings, house: House, access: Access, stopping: contextlib.AsyncExitStack
+    listener: socket.socket, settings: Settings, houses: Houses, access: Access, stopping: contextlib.AsyncExitStack
 ) -> None:
-    parser = await Parser.open(house.store.connect, _sandbox_limits(settings), CLICKHOUSE_WAITING)
-    stopping.push_async_callback(parser.close)
     # Longer than those who have the turns may keep them.
     patience = settings.sql_timeout_seconds + 2 * ANSWER_GRACE_SECONDS
     engine_folder = (settings.data / ENGINE_FOLDER).absolute()
     pipes = await Pipes.open(engine_folder, STATEMENTS_AT_ONCE, CLICKHOUSE_WAITING, patience)
     stopping.push_async_callback(pipes.close)
-    (said,) = (await house.store.fetch("SELECT version(), timezone()", {})).rows
-    port = Port(
-        SqlChecker(parser, as_clickhouse=True),
-        pipes,
-        _sandbox_limits(settings),
-        Engine(*said),
-        await _writes(parser, house.store) if settings.clickhouse_http_writes else None,
-        settings.max_request_bytes,
-        settings.max_waiting_bytes,
-    )
-    app = ClickHouseDoor(access.guard_clickhouse(ClickHouseHttp(port), house.metrics.refused), house.metrics)
+    apps: dict[str, ASGIApp] = {}
+    for namespace, house in houses.by_namespace.items():
+        parser = await Parser.open(house.store.connect, sandbox_limits(settings), CLICKHOUSE_WAITING)
+        stopping.push_async_callback(parser.close)
+        (said,) = (await house.store.fetch("SELECT version(), timezone()", {})).rows
+        # What is written may name any database, so it is for those who may use all of them.
+        may_write = settings.clickhouse_http_writes and not namespace
+        port = Port(
+            SqlChecker(parser, house.store.database, as_clickhouse=True),
+            house.store.database,
+            pipes,
+            sandbox_limits(settings),
+            Engine(*said),
+            await _writes(parser, house.store) if may_write else None,
+            settings.max_request_bytes,
+            settings.max_waiting_bytes,
+        )
+        apps[namespace] = ClickHouseHttp(port)
+    app = ClickHouseDoor(access.guard_clickhouse(apps, houses.metrics.refused), houses.metrics)
     server, task = _start_uvicorn(app, listener, settings, access, "clickhouse-http")
     stopping.push_async_callback(_stop_http, server, task)
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from spanhouse_backend.clickhouse_address import CLUSTER_NAME, ClickHouseAddress, parse_url
 from spanhouse_backend.errors import InvalidQuestion, SettingsError
+from spanhouse_backend.namespace import parse_namespaces
 from spanhouse_backend.retention import Retention, parse_retention
 from spanhouse_backend.serve_settings import SERVE_SETTINGS
 
@@ -69,6 +70,8 @@ class Settings:
     ready_file: Path | None
     spool: Path | None
     rules: Path | None
+    namespaces: tuple[str, ...]
+    """Beside the one without a name."""
     tokens: Path | None
     tls: TlsFiles | None
     cors_origins: tuple[str, ...]
@@ -263,6 +266,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
         rules=_path(texts["rules"]),
+        namespaces=parse_namespaces(texts["namespaces"], "--namespaces"),
         tokens=_path(texts["tokens"]),
         tls=_tls(texts),
         cors_origins=_origins(texts["cors-origins"]),

@@ -41,16 +41,17 @@ def sign_in(client, token):
 def test_a_session_may_what_its_token_may(guarded):
     """The answer and GET say what that is; signing out ends it, also for who kept the cookie."""
     with guarded.client(**OWN) as client:
-        assert client.get(PATH).json() == {"needed": True, "name": "", "roles": []}
+        assert client.get(PATH).json() == {"needed": True, "name": "", "roles": [], "namespace": ""}
         assert client.get("/api/v1/services").status_code == 401
         said = sign_in(client, guarded.tokens["read"])
-        assert said.json() == client.get(PATH).json() == {"needed": True, "name": "read", "roles": ["read"]}
+        reader = {"needed": True, "name": "read", "roles": ["read"], "namespace": ""}
+        assert said.json() == client.get(PATH).json() == reader
         assert said.headers["cache-control"] == "no-store"
         assert client.get("/api/v1/services").status_code == 200
         assert client.get("/api/v1/sql", params={"query": "SELECT 1"}).status_code == 403
         kept = dict(client.cookies)
         gone = client.delete(PATH)
-        assert gone.json() == {"needed": True, "name": "", "roles": []}
+        assert gone.json() == {"needed": True, "name": "", "roles": [], "namespace": ""}
         assert not client.cookies
         client.cookies.update(kept)
         refused = client.get("/api/v1/services")
@@ -177,11 +178,11 @@ def test_a_session_ends_when_its_token_is_taken_away(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert client.get("/api/v1/services").status_code == 401
-        assert client.get(PATH).json() == {"needed": True, "name": "", "roles": []}
+        assert client.get(PATH).json() == {"needed": True, "name": "", "roles": [], "namespace": ""}
 
 
 def test_a_server_without_tokens_says_that_none_is_needed(shared_server):
-    everybody = {"needed": False, "name": "", "roles": list(ROLES)}
+    everybody = {"needed": False, "name": "", "roles": list(ROLES), "namespace": ""}
     with httpx.Client(base_url=f"http://{shared_server.http}", timeout=PATIENCE_SECONDS) as client:
         for answer in (client.get(PATH), client.post(PATH, json={"token": "any"}), client.delete(PATH)):
             assert (answer.status_code, answer.json()) == (200, everybody)

@@ -6,19 +6,19 @@ Without tokens and certificates that is nothing, and the doors are as they would
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 import grpc
 from fastapi import APIRouter
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from spanhouse_backend.access.clickhouse_access import ClickHouseAccess
 from spanhouse_backend.access.gate import Gate, Report
-from spanhouse_backend.access.grpc_access import TokenInterceptor
-from spanhouse_backend.access.http_access import TokenMiddleware
+from spanhouse_backend.access.grpc_access import GrpcAccess
+from spanhouse_backend.access.http_access import ByNamespace, HttpAccess
+from spanhouse_backend.access.namespaces import Namespaces
 from spanhouse_backend.access.reloading import Reloading
 from spanhouse_backend.access.session_http import session_router
 from spanhouse_backend.access.tls import Certificates, Tls
@@ -30,8 +30,11 @@ from spanhouse_backend.settings import Settings, TlsFiles
 class Access:
     """The gate in front of both doors, and the TLS that they speak; without either, whoever connects is let in."""
 
-    def __init__(self, tokens: Path | None = None, tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self, tokens: Path | None = None, tls: TlsFiles | None = None, namespaces: Collection[str] = ()
+    ) -> None:
         """Raises SettingsError, naming the option, when a file cannot be used."""
+        self._namespaces = Namespaces(namespaces)
         self._tls = Tls(tls) if tls else None
         self._tokens: Reloading[Tokens] | None = None
         self._gate: Gate | None = None
@@ -43,7 +46,7 @@ class Access:
     @contextlib.asynccontextmanager
     async def of(cls, settings: Settings) -> AsyncIterator[Self]:
         """What the settings ask for; its files are watched until the block ends. Raises SettingsError."""
-        access = cls(settings.tokens, settings.tls)
+        access = cls(settings.tokens, settings.tls, settings.namespaces)
         watchers = [asyncio.create_task(watched.watch(), name="access") for watched in access._watched()]
         try:
             yield access
@@ -63,7 +66,7 @@ class Access:
 
     def grpc_interceptors(self, report: Report) -> list[grpc.aio.ServerInterceptor]:
         """What every call goes through; `report` is told of those that do not get through."""
-        return [TokenInterceptor(self._gate, report)] if self._gate else []
+        return [GrpcAccess(self._gate, self._namespaces, report)]
 
     def add_grpc_port(self, server: grpc.aio.Server, address: str) -> int:
         """Opens the port of gRPC, and returns it. Raises RuntimeError, as gRPC does, when it cannot be had."""
@@ -71,18 +74,17 @@ class Access:
             return server.add_secure_port(address, self._tls.grpc_credentials())
         return server.add_insecure_port(address)
 
-    def guard(self, app: Starlette, cors_origins: Sequence[str], report: Report) -> None:
-        """Puts in front of `app` what every HTTP request goes through; `report` is told of those that do not."""
-        if self._gate:
-            app.add_middleware(TokenMiddleware, gate=self._gate, report=report, cors_origins=cors_origins)
+    def guard(self, apps: Mapping[str, ASGIApp], cors_origins: Sequence[str], report: Report) -> ASGIApp:
+        """`apps`, one a namespace, behind what every request goes through; `report` is told of those that do not."""
+        return HttpAccess(ByNamespace(apps), self._gate, self._namespaces, report, cors_origins)
 
     def session_router(self, report: Report) -> APIRouter:
         """Where browsers show a token and get a session; `report` is told of tokens that are none."""
         return session_router(self._gate, report)
 
-    def guard_clickhouse(self, app: ASGIApp, report: Report) -> ASGIApp:
-        """`app`, the port for ClickHouse's clients, behind what every request to it goes through."""
-        return ClickHouseAccess(app, self._gate, report)
+    def guard_clickhouse(self, apps: Mapping[str, ASGIApp], report: Report) -> ASGIApp:
+        """The port for ClickHouse's clients, in the same way."""
+        return ClickHouseAccess(ByNamespace(apps), self._gate, self._namespaces, report)
 
     def ssl_context_factory(self) -> Callable[[object, object], ssl.SSLContext] | None:
         """As uvicorn takes it; None for plain text."""

@@ -9,7 +9,10 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spanhouse_backend.access.gate import Gate, Refusal, Report
+from spanhouse_backend.access.namespaces import Namespaces
 from spanhouse_backend.access.rules import Role
+from spanhouse_backend.access.tokens import Holder
+from spanhouse_backend.namespace import HEADER
 from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
 
 _OPEN_PATHS = frozenset({"/ping", "/replicas_status"})
@@ -17,11 +20,15 @@ _HOW = "send the token as the password (HTTP Basic), as X-ClickHouse-Key, or as 
 
 
 class ClickHouseAccess:
-    """`app` for those whom `gate` lets in, all without one; says in the request's state whether it is an admin."""
+    """`app` for those whom `gate` lets in, all without one.
 
-    def __init__(self, app: ASGIApp, gate: Gate | None, report: Report) -> None:
+    Says in the request's state which namespace it is of, and whether it is an admin's.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate | None, namespaces: Namespaces, report: Report) -> None:
         self._app = app
         self._gate = gate
+        self._namespaces = namespaces
         self._report = report
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,22 +36,23 @@ class ClickHouseAccess:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        state = scope.setdefault("state", {})
-        if self._gate is None:
-            state["admin"] = True
-        elif not _is_open(scope):
-            authorization = _authorization(Headers(scope=scope))
-            refusal = _in_address(scope) or self._gate.refusal(authorization, Role.SQL)
-            if refusal is not None:
-                await self._refuse(self._gate, refusal, scope, receive, send)
+        if not _is_open(scope):
+            headers = Headers(scope=scope)
+            gate = self._gate
+            holder = (_in_address(scope) or gate.let_in(_authorization(headers), Role.SQL)) if gate else None
+            namespace = holder if isinstance(holder, Refusal) else self._namespaces.of(holder, headers.get(HEADER, ""))
+            if isinstance(namespace, Refusal):
+                await self._refuse(namespace, scope, receive, send)
                 return
-            state["admin"] = self._gate.refusal(authorization, Role.ADMIN) is None
+            admin = not isinstance(holder, Holder) or Role.ADMIN in holder.roles
+            scope.setdefault("state", {}).update(namespace=namespace, admin=admin)
         await self._app(scope, receive, send)
 
-    async def _refuse(self, gate: Gate, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope["client"][0] if scope.get("client") else "unknown"
         self._report("clickhouse", refusal.kind)
-        await gate.note(peer, f"{scope['method']} over the ClickHouse port", refusal)
+        if self._gate:
+            await self._gate.note(peer, f"{scope['method']} over the ClickHouse port", refusal)
         if refusal.known:
             code, message = Code.ACCESS_DENIED, refusal.message
         elif refusal.guess:

@@ -44,17 +44,20 @@ class Gate:
         self._sessions = Sessions()
 
     def refusal(self, authorization: str, needed: Role, session: str = "") -> Refusal | None:
-        """None when whoever sent this `Authorization` header, or else this session's id, has the role `needed`.
+        """None when whoever sent this `Authorization` header, or else this session's id, has the role `needed`."""
+        found = self.let_in(authorization, needed, session)
+        return found if isinstance(found, Refusal) else None
+
+    def let_in(self, authorization: str, needed: Role, session: str = "") -> Holder | Refusal:
+        """Whose this `Authorization` header is, or else this session's id, when he has the role `needed`.
 
         '' is for none. A session that is over is no guess: browsers go on sending its id.
         """
         if not authorization and not session:
             return Refusal(f"a token with the role {needed.value} is needed: {HOW_TO_SEND}", "no token was sent")
         holder = self._holder(authorization, session)
-        if isinstance(holder, Refusal):
+        if isinstance(holder, Refusal) or needed.allowed_by(holder.roles):
             return holder
-        if needed.allowed_by(holder.roles):
-            return None
         roles = ", ".join(role_names(holder.roles))
         message = f"the token {holder.name} has not the role {needed.value}, which this needs; it has: {roles}"
         return Refusal(message, message, known=True)

@@ -1,23 +1,35 @@
-"""The gate in front of gRPC: UNAUTHENTICATED or PERMISSION_DENIED before a request is read."""
+"""The gate in front of gRPC: UNAUTHENTICATED or PERMISSION_DENIED before a request is read.
 
-from collections.abc import Awaitable, Callable
+It also says which namespace a call is of, to `ByNamespace` behind it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import unquote
 
 import grpc
 
 from spanhouse_backend.access.gate import Gate, Refusal, Report
+from spanhouse_backend.access.namespaces import Namespaces
 from spanhouse_backend.access.rules import GRPC_RULES, needed_role
+from spanhouse_backend.namespace import HEADER
 
 # In quotes: the class takes parameters in its stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Asks `gate` about every call, of methods that are not there too."""
+# Of the call that this task answers: gRPC hands an interceptor's own details on to nobody, and answers each call in a
+# task, whose context is its own.
+_namespace: ContextVar[str] = ContextVar("namespace", default="")
 
-    def __init__(self, gate: Gate, report: Report) -> None:
+
+class GrpcAccess(grpc.aio.ServerInterceptor):
+    """Asks `gate` about every call, of methods that are not there too; without one everybody is let in."""
+
+    def __init__(self, gate: Gate | None, namespaces: Namespaces, report: Report) -> None:
         self._gate = gate
+        self._namespaces = namespaces
         self._report = report
 
     async def intercept_service(
@@ -28,16 +40,23 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         """The method's own handler, or one that refuses."""
         method = handler_call_details.method
         needed = needed_role(GRPC_RULES, method)
-        if needed is not None:
-            refusal = self._gate.refusal(_authorization(handler_call_details), needed)
-            if refusal is not None:
-                return self._refusing(method, refusal)
+        if needed is None:
+            return await continuation(handler_call_details)
+        metadata = handler_call_details.invocation_metadata
+        holder = self._gate.let_in(_value(metadata, "authorization"), needed) if self._gate else None
+        if isinstance(holder, Refusal):
+            return self._refusing(method, holder)
+        namespace = self._namespaces.of(holder, _value(metadata, HEADER))
+        if isinstance(namespace, Refusal):
+            return self._refusing(method, namespace)
+        _namespace.set(namespace)
         return await continuation(handler_call_details)
 
     def _refusing(self, method: str, refusal: Refusal) -> Handler:
         async def refuse(_requests: object, context: grpc.aio.ServicerContext[Any, Any]) -> NoReturn:
             self._report("grpc", refusal.kind)
-            await self._gate.note(_address(context.peer()), method, refusal)
+            if self._gate:
+                await self._gate.note(_address(context.peer()), method, refusal)
             code = grpc.StatusCode.PERMISSION_DENIED if refusal.known else grpc.StatusCode.UNAUTHENTICATED
             await context.abort(code, refusal.message)
 
@@ -46,9 +65,20 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _authorization(details: grpc.HandlerCallDetails) -> str:
-    values = (value for key, value in details.invocation_metadata or () if key == "authorization")
-    found = next(values, "")
+class ByNamespace(grpc.GenericRpcHandler):
+    """The handlers of the namespace that `GrpcAccess` found a call to be of."""
+
+    def __init__(self, handlers: Mapping[str, Sequence[grpc.GenericRpcHandler]]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
+        """The method's handler, None when there is no such method."""
+        found = (handler.service(handler_call_details) for handler in self._handlers[_namespace.get()])
+        return next((handler for handler in found if handler), None)
+
+
+def _value(metadata: Any, name: str) -> str:
+    found = next((value for key, value in metadata or () if key == name), "")
     return found if isinstance(found, str) else found.decode("latin-1")
 
 

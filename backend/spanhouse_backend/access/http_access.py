@@ -4,7 +4,7 @@ OTLP's clients are told in a google.rpc.Status, all others in the REST API's {"e
 whether a page may send (a preflight) carries no credentials and is answered without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -12,9 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spanhouse_backend.access.cookies import of_our_own, session_of
 from spanhouse_backend.access.gate import Gate, Refusal, Report
+from spanhouse_backend.access.namespaces import Namespaces
 from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
+from spanhouse_backend.access.tokens import Holder
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.otlp_status import Encoding, Refused
+from spanhouse_backend.namespace import HEADER
 from spanhouse_backend.query.failures import Failure, Problem
 
 UNAUTHENTICATED, FORBIDDEN = 401, 403
@@ -23,22 +26,25 @@ _BEARER = 'Bearer realm="spanhouse"'
 _BEARER_OR_BASIC = f'{_BEARER}, Basic realm="spanhouse", charset="UTF-8"'
 
 
-class TokenMiddleware:
-    """`app` for those whom `gate` lets in. Pages of `cors_origins` may read why they were refused."""
+class HttpAccess:
+    """`app` for those whom `gate` lets in, everybody without one; says in a request's state which namespace it is of.
+
+    Pages of `cors_origins` may read why they were refused.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
-        gate: Gate,
+        gate: Gate | None,
+        namespaces: Namespaces,
         report: Report,
         cors_origins: Sequence[str] = (),
-        rules: Sequence[Rule] = HTTP_RULES,
     ) -> None:
         self._app = app
         self._gate = gate
+        self._namespaces = namespaces
         self._report = report
         self._cors_origins = cors_origins
-        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers it. There are no websockets here: one would be closed."""
@@ -46,13 +52,15 @@ class TokenMiddleware:
             await send({"type": "websocket.close"})
             return
         headers = Headers(scope=scope)
-        refusal = None if _is_preflight(scope["method"], headers) else self._refusal(scope, headers)
-        if refusal is None:
+        refusal = self._namespace(scope, headers)
+        if not isinstance(refusal, Refusal):
+            scope.setdefault("state", {})["namespace"] = refusal
             await self._app(scope, receive, send)
             return
         peer = scope["client"][0] if scope.get("client") else "unknown"
         self._report("http", refusal.kind)
-        await self._gate.note(peer, f"{scope['method']} {_printable(scope['path'])}", refusal)
+        if self._gate:
+            await self._gate.note(peer, f"{scope['method']} {_printable(scope['path'])}", refusal)
         response: ASGIApp
         if _is_otlp(scope["path"]):
             response = allow_browsers(_otlp_refusal(refusal, headers), self._cors_origins)
@@ -61,14 +69,34 @@ class TokenMiddleware:
         # The body is not asked for. uvicorn takes what is under way and drops it, so that the sender gets to read this.
         await response(scope, receive, send)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
-        needed = needed_role(self._rules, scope["path"], scope["method"])
-        if needed is None:
-            return None
-        authorization = headers.get("authorization", "")
-        if not authorization and (session := session_of(scope)):
-            return self._gate.refusal("", needed, session) or _strange(scope)
-        return self._gate.refusal(authorization, needed) or _forged(scope["method"], headers, authorization, needed)
+    def _namespace(self, scope: Scope, headers: Headers) -> str | Refusal:
+        """What is open to everybody, and a preflight, is the same in all."""
+        needed = needed_role(HTTP_RULES, scope["path"], scope["method"])
+        if needed is None or _is_preflight(scope["method"], headers):
+            return ""
+        holder = _holder(self._gate, scope, headers, needed) if self._gate else None
+        return holder if isinstance(holder, Refusal) else self._namespaces.of(holder, headers.get(HEADER, ""))
+
+
+class ByNamespace:
+    """The application of the namespace that `HttpAccess` found a request to be of."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        self._apps = apps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+        await self._apps[scope.get("state", {}).get("namespace", "")](scope, receive, send)
+
+
+def _holder(gate: Gate, scope: Scope, headers: Headers, needed: Role) -> Holder | Refusal:
+    authorization = headers.get("authorization", "")
+    if not authorization and (session := session_of(scope)):
+        holder, wrong = gate.let_in("", needed, session), _strange(scope)
+    else:
+        holder = gate.let_in(authorization, needed)
+        wrong = _forged(scope["method"], headers, authorization, needed)
+    return holder if isinstance(holder, Refusal) else wrong or holder
 
 
 def _strange(scope: Scope) -> Refusal | None:

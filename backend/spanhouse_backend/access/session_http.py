@@ -32,11 +32,15 @@ class SignIn(BaseModel):
 
 
 class Session(BaseModel):
-    """Who somebody is here, "" for nobody, and what he may do; `needed` is whether the server has tokens at all."""
+    """Who somebody is here, "" for nobody, what he may do, and in which namespace.
+
+    `needed` is whether the server has tokens at all.
+    """
 
     needed: bool
     name: str
     roles: list[str]
+    namespace: str = ""
 
 
 _EVERYBODY = Session(needed=False, name="", roles=role_names(list(Role)))
@@ -127,7 +131,7 @@ async def _body(request: Request) -> bytes:
 def _of(holder: Holder | None) -> Session:
     if holder is None:
         return Session(needed=True, name="", roles=[])
-    return Session(needed=True, name=holder.name, roles=role_names(holder.roles))
+    return Session(needed=True, name=holder.name, roles=role_names(holder.roles), namespace=holder.namespace)
 
 
 def _said(session: Session, cookie: str = "") -> Response:

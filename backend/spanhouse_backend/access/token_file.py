@@ -25,12 +25,12 @@ def read_tokens(path: Path, option: str) -> Tokens:
     return parse_tokens(_read(path, option), f"{option}: {path}")
 
 
-def add_token(path: Path, option: str, name: str, roles: Iterable[Role]) -> str:
+def add_token(path: Path, option: str, name: str, roles: Iterable[Role], namespace: str = "") -> str:
     """Writes a new token's holder to the end of `path`, made if it is not there; returns the token.
 
     Raises SettingsError when the name is taken or cannot be one, or the file cannot be used.
     """
-    token, holder = new_token(name, roles)
+    token, holder = new_token(name, roles, namespace)
     with _edited(path, option) as lines:
         lines.append(f"{holder.line()}\n")
     return token

@@ -14,24 +14,27 @@ from typing import NamedTuple
 
 from spanhouse_backend.access.rules import Role, role_names
 from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.namespace import PATTERN
 
 _SECRET_BYTES = 32
 # No underscore, which ends the name. 32 bytes are 43 characters of base64.
 _NAME = r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}"
 _TOKEN = re.compile(rf"sh_({_NAME})_[A-Za-z0-9_-]{{43}}")
-_LINE = re.compile(rf"({_NAME})[ \t]+([a-z,]+)[ \t]+sha256:([0-9a-f]{{64}})")
+_LINE = re.compile(rf"({_NAME})[ \t]+([a-z,]+)[ \t]+sha256:([0-9a-f]{{64}})(?:[ \t]+namespace:({PATTERN}))?")
 
 
 class Holder(NamedTuple):
-    """One line of the file: who has a token, for what, and the token's SHA-256."""
+    """One line of the file: who has a token, for what, the token's SHA-256, and for which namespace it is."""
 
     name: str
     roles: frozenset[Role]
     digest: bytes
+    namespace: str = ""
 
     def line(self) -> str:
         """As `parse_tokens` reads it."""
-        return f"{self.name} {','.join(role_names(self.roles))} sha256:{self.digest.hex()}"
+        line = f"{self.name} {','.join(role_names(self.roles))} sha256:{self.digest.hex()}"
+        return f"{line} namespace:{self.namespace}" if self.namespace else line
 
 
 class WrongToken(Exception):
@@ -58,7 +61,7 @@ class Tokens(NamedTuple):
         return holder
 
 
-def new_token(name: str, roles: Iterable[Role]) -> tuple[str, Holder]:
+def new_token(name: str, roles: Iterable[Role], namespace: str = "") -> tuple[str, Holder]:
     """A token that never was, and what to keep of it. Raises SettingsError when `name` cannot be one."""
     if not re.fullmatch(_NAME, name):
         raise SettingsError(
@@ -66,11 +69,13 @@ def new_token(name: str, roles: Iterable[Role]) -> tuple[str, Holder]:
             "or digit first"
         )
     token = f"sh_{name}_{secrets.token_urlsafe(_SECRET_BYTES)}"
-    return token, Holder(name, frozenset(roles), _digest(token))
+    return token, Holder(name, frozenset(roles), _digest(token), namespace)
 
 
 def parse_tokens(text: str, source: str) -> Tokens:
-    """Reads one holder a line: NAME ROLE[,ROLE] sha256:HEX; blank lines and those that begin with # say nothing.
+    """Reads one holder a line: NAME ROLE[,ROLE] sha256:HEX, and namespace:NAME behind it for one of a namespace.
+
+    Blank lines and those that begin with # say nothing.
 
     Raises SettingsError beginning with `source` and naming the line. What the line says is not repeated: it may be a
     token that somebody put there as it is.
@@ -96,7 +101,7 @@ def parse_tokens(text: str, source: str) -> Tokens:
             raise SettingsError(
                 f"{source}, line {number}: a second token named {name}; `spanhouse token remove` it first"
             )
-        holders[name] = Holder(name, roles, bytes.fromhex(match[3]))
+        holders[name] = Holder(name, roles, bytes.fromhex(match[3]), match[4] or "")
     return Tokens(holders)
 
 

@@ -15,6 +15,7 @@ import grpc
 from spanhouse_backend.access.token_file import open_to_others
 from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.listen import is_loopback
+from spanhouse_backend.namespace import HEADER, parse_namespace
 from spanhouse_backend.settings import Address
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,12 +45,19 @@ class Server(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """What a command shows a server, and whom it believes: PEM files, and a token, '' for none."""
+    """What a command shows a server, and whom it believes: PEM files, a token and a namespace, '' for none."""
 
     token: str = ""
     ca: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    namespace: str = ""
+
+    @property
+    def metadata(self) -> list[tuple[str, str]]:
+        """What goes with every call."""
+        token = [("authorization", f"Bearer {self.token}")] if self.token else []
+        return token + ([(HEADER, self.namespace)] if self.namespace else [])
 
 
 def identity_options(command: Command) -> Command:
@@ -61,6 +69,14 @@ def identity_options(command: Command) -> Command:
         return click.option(f"--{name}", metavar="FILE", type=path, envvar=environment, show_envvar=True, help=says)
 
     for option in (
+        click.option(
+            "--namespace",
+            metavar="NAME",
+            default="",
+            envvar="SPANHOUSE_NAMESPACE",
+            show_envvar=True,
+            help="Ask about this namespace of the server.  [default: your token's, or the one without a name]",
+        ),
         file("client-key", "The key of --client-cert (PEM)."),
         file("client-cert", "The certificate to show a server that asks for one (PEM)."),
         file("ca", "Whom to believe that a server is who it says (PEM).  [default: the system's authorities]"),
@@ -71,16 +87,17 @@ def identity_options(command: Command) -> Command:
 
 
 def read_identity(
-    token_file: Path | None, ca: Path | None, client_cert: Path | None, client_key: Path | None
+    token_file: Path | None, ca: Path | None, client_cert: Path | None, client_key: Path | None, namespace: str = ""
 ) -> Identity:
     """Raises SettingsError, naming the option, when a token cannot be read or half of a pair is missing."""
+    namespace = parse_namespace(namespace, "--namespace") if namespace else ""
     if bool(client_cert) != bool(client_key):
         raise SettingsError("--client-cert and --client-key go together: give both")
     token = _read_token(token_file) if token_file else os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         source = f"--token-file: {token_file}" if token_file else TOKEN_VARIABLE
         raise SettingsError(f"{source} does not hold a token: it is one line, as `spanhouse token add` prints it")
-    return Identity(token, ca, client_cert, client_key)
+    return Identity(token, ca, client_cert, client_key, namespace)
 
 
 def open_channel(server: Server, identity: Identity) -> grpc.Channel:
@@ -89,11 +106,11 @@ def open_channel(server: Server, identity: Identity) -> grpc.Channel:
         channel = grpc.secure_channel(str(server.address), _credentials(identity), _OPTIONS)
     else:
         channel = grpc.insecure_channel(str(server.address), _OPTIONS)
-    if not identity.token:
+    if not identity.metadata:
         return channel
-    if not server.tls and not is_loopback(server.address.host):
+    if identity.token and not server.tls and not is_loopback(server.address.host):
         click.echo(f"Warning: the token travels to {server} in the clear; write https://{server} for TLS", err=True)
-    return grpc.intercept_channel(channel, _Bearer(identity.token))
+    return grpc.intercept_channel(channel, _Metadata(identity.metadata))
 
 
 def _read_token(path: Path) -> str:
@@ -132,20 +149,20 @@ class _CallDetails(NamedTuple):
     compression: Any
 
 
-class _Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Sends the token with every call; gRPC's own way to do that works inside TLS only."""
+class _Metadata(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Sends these with every call; gRPC's own way to send a token works inside TLS only."""
 
-    def __init__(self, token: str) -> None:
-        self._metadata = ("authorization", f"Bearer {token}")
+    def __init__(self, metadata: list[tuple[str, str]]) -> None:
+        self._metadata = metadata
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return continuation(self._with_token(client_call_details), request)
+        return continuation(self._with_metadata(client_call_details), request)
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return continuation(self._with_token(client_call_details), request)
+        return continuation(self._with_metadata(client_call_details), request)
 
-    def _with_token(self, details: Any) -> grpc.ClientCallDetails:
-        metadata = [*(details.metadata or ()), self._metadata]
+    def _with_metadata(self, details: Any) -> grpc.ClientCallDetails:
+        metadata = [*(details.metadata or ()), *self._metadata]
         made = _CallDetails(
             details.method, details.timeout, metadata, details.credentials, details.wait_for_ready, details.compression
         )

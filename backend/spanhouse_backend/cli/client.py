@@ -24,6 +24,7 @@ from spanhouse_backend.cli.channel import (
     read_identity,
 )
 from spanhouse_backend.errors import InvalidQuestion, SettingsError, SpanhouseError, StoreHeld
+from spanhouse_backend.namespace import namespace_folder
 from spanhouse_backend.query.wire import COLUMN, PARAMETER, STORE_FAILED
 from spanhouse_backend.settings import read_settings
 from spanhouse_proto.admin_pb2_grpc import AdminStub
@@ -67,12 +68,13 @@ def where_options(command: Command) -> Command:
         ca: Path | None,
         client_cert: Path | None,
         client_key: Path | None,
+        namespace: str,
         **others: Any,
     ) -> Any:
         if server and data:
             raise click.UsageError("--server and --data exclude each other: ask a server, or read a directory")
         try:
-            identity = read_identity(token_file, ca, client_cert, client_key)
+            identity = read_identity(token_file, ca, client_cert, client_key, namespace)
         except SettingsError as error:
             raise click.UsageError(str(error)) from error
         return command(*args, where=Where(server, data, identity), **others)
@@ -154,12 +156,16 @@ def _ask_server(server: str, identity: Identity, question: Callable[[grpc.Channe
 
 
 def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> Answer:
-    settings = read_settings({"data": where.data or "", "spool": os.environ.get("SPANHOUSE_SPOOL", "")})
+    namespace = where.identity.namespace
+    given = {"data": where.data or "", "spool": os.environ.get("SPANHOUSE_SPOOL", ""), "namespaces": namespace}
+    settings = read_settings(given)
     if not where.makes and not settings.data.is_dir() and not (settings.spool and settings.spool.is_dir()):
         raise click.ClickException(
             f"no server answers at {DEFAULT_SERVER}, and nothing is kept in {settings.data}: capture something first, "
             "start a server with `spanhouse serve`, or name another with --server or --data"
         )
+    if namespace and not namespace_folder(settings.data, namespace).is_dir():
+        raise click.ClickException(f"--namespace: there is no namespace {namespace} in {settings.data}")
     if not where.said:
         click.echo(f"No server is asked: reading {settings.data}", err=True)
     # Loading the engine takes longer than asking a server does.
@@ -171,7 +177,9 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
     patience = time.monotonic() + HELD_PATIENCE_SECONDS
     while True:
         try:
-            return asyncio.run(ask_once(settings, lambda address: _ask_server(address, Identity(), question)))
+            return asyncio.run(
+                ask_once(settings, lambda address: _ask_server(address, Identity(namespace=namespace), question))
+            )
         except StoreHeld as error:
             if error.grpc:
                 return _ask_server(error.grpc, where.identity, question)

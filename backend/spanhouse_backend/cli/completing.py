@@ -34,8 +34,9 @@ def complete(context: click.Context, parameter: click.Parameter, incomplete: str
     found: set[str] = set()
     with suppress(grpc.RpcError, SettingsError, ValueError):
         server = Server.parse(context.params.get("server") or DEFAULT_SERVER, "--server")
+        given = context.params.get
         identity = read_identity(
-            *(context.params.get(name) for name in ("token_file", "ca", "client_cert", "client_key"))
+            given("token_file"), given("ca"), given("client_cert"), given("client_key"), given("namespace") or ""
         )
         with open_channel(server, identity) as channel:
             answer = QueryStub(channel).Ask(AskRequest(question=question, parameters=texts), timeout=PATIENCE_SECONDS)

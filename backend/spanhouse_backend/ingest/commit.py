@@ -113,15 +113,19 @@ class GroupCommitter:
     accepted is either in a lane or in a group being inserted, and a lane's last runner ends only when nothing waits in
     it, so each caller's future is always resolved and none is lost. A runner holds one of the turns to insert while it
     inserts, which ends, and waits for nothing else that needs one; turns are given in the order in which runners ask,
-    so a signal with little to store waits for one insert of each of the others' runners at most.
+    so a signal with little to store waits for one insert of each of the others' runners at most, those of other
+    stores that share the turns included.
     """
 
-    def __init__(self, store: Inserter, limits: Limits, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self, store: Inserter, limits: Limits, watcher: Watcher | None = None, turns: asyncio.Semaphore | None = None
+    ) -> None:
+        """`turns` are INSERTS_AT_ONCE that committers of several stores share; without, it has them to itself."""
         self._store = store
         self._limits = limits
         self._watcher = watcher or Watcher()
         self._lanes: dict[Signal, _Lane] = {}
-        self._turns = asyncio.Semaphore(INSERTS_AT_ONCE)
+        self._turns = turns or asyncio.Semaphore(INSERTS_AT_ONCE)
         self._under_way: dict[bytes, asyncio.Future[Rejection]] = {}
         self._stored = RecentRequests()
         # Of groups that are being inserted or were left half-way, by request: recovering these stores them.

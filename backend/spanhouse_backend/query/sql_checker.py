@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion, StatementFailed
 from spanhouse_backend.query.sql_guard import Statement, Tree, check, statement_tree
-from spanhouse_backend.query.sql_names import DATABASE, Refused, check_table
-from spanhouse_backend.query.sql_settings import condition_of, filters_literal, take_settings
+from spanhouse_backend.query.sql_names import Refused, check_table
+from spanhouse_backend.query.sql_settings import both_filters, condition_of, filters_literal, own_only, take_settings
 from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.store.sandbox import Parser
 
@@ -39,14 +39,18 @@ class Checked(NamedTuple):
     settings: Mapping[str, str] = {}
     """What its SETTINGS clause says; to be judged by who takes them."""
     filters: str = ""
-    """The value of the setting additional_table_filters, which was checked as the statement was; '' without one."""
+    """The value of the setting additional_table_filters: what it brought, checked as it was, and `own_only`."""
 
 
 class SqlChecker:
-    """Checks statements; `as_clickhouse`, takes the settings that they bring, and values that they do not ask for."""
+    """Checks statements about the tables of `database`.
 
-    def __init__(self, parser: Parser, *, as_clickhouse: bool = False) -> None:
+    With `as_clickhouse` it takes the settings that they bring, and values that they do not ask for.
+    """
+
+    def __init__(self, parser: Parser, database: str, *, as_clickhouse: bool = False) -> None:
         self._parser = parser
+        self._database = database
         self._as_clickhouse = as_clickhouse
         self._parse_sql = statement_text("parse_statement.sql")
         self._rewrite_sql = statement_text("rewrite_statement.sql")
@@ -69,11 +73,11 @@ class SqlChecker:
         kind = next(kind for kind in self._about_table_sql if match[kind])
         database, table = ((match[part] or "").strip('"`') for part in ("database", "table"))
         try:
-            check_table(database, table)
+            check_table(database, table, self._database)
         except Refused as refused:
             raise InvalidQuestion("query", str(refused)) from refused
         self._wanted(frozenset(), parameters)
-        named = {"database": database or DATABASE, "table": table}
+        named = {"database": database or self._database, "table": table}
         return Checked(self._about_table_sql[kind], named, match["format"] or "")
 
     async def _rewritten(self, statement: str, parameters: Mapping[str, str]) -> Checked:
@@ -81,9 +85,10 @@ class SqlChecker:
             tree, output_format = statement_tree(await self._parsed(statement))
             settings, conditions = take_settings(tree) if self._as_clickhouse else ({}, {})
             checked = await self._check(tree)
-            filters = filters_literal({table: await self._condition(table, conditions[table]) for table in conditions})
+            asked = {table: await self._condition(table, conditions[table]) for table in conditions}
         except (Refused, StatementFailed) as refused:
             raise InvalidQuestion("query", str(refused)) from refused
+        filters = filters_literal(both_filters(own_only(self._database), asked))
         return Checked(checked.text, self._wanted(checked.parameters, parameters), output_format, settings, filters)
 
     def _wanted(self, names: frozenset[str], parameters: Mapping[str, str]) -> dict[str, str]:
@@ -106,11 +111,12 @@ class SqlChecker:
     async def _check(self, tree: Tree) -> Statement:
         document = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
         text, document, again = await self._parser.parse(self._rewrite_sql, {"tree": document})
-        return check(document, text, again)
+        return check(document, text, again, self._database)
 
     async def _condition(self, table: str, text: str) -> str:
         """A condition as the engine writes it when it stands alone in a SELECT, where it was checked."""
-        check_table(*["", *table.split(".")][-2:])
+        database, name = ["", *table.split(".")][-2:]
+        check_table(database, name, self._database)
         tree, _ = statement_tree(await self._parsed(f"SELECT {text}"))
         return condition_of(tree, await self._check(tree))
 

@@ -158,10 +158,10 @@ def statement_tree(document: str) -> tuple[Tree, str]:
     return tree, str(output_format.get("name"))
 
 
-def check(document: str, text: str, again: str) -> Statement:
+def check(document: str, text: str, again: str, database: str) -> Statement:
     """Checks `document`, the engine's tree of `text`, which is `again` when it is written out once more.
 
-    Returns what to run. Raises Refused with the reason.
+    `database` is where our tables are. Returns what to run. Raises Refused with the reason.
     """
     if text != again:
         raise Refused("this statement cannot be checked; write it in a simpler way")
@@ -170,7 +170,7 @@ def check(document: str, text: str, again: str) -> Statement:
         raise Refused("only SELECT, SHOW, DESCRIBE and EXPLAIN are answered here")
     parameters: set[str] = set()
     try:
-        _Check(parameters).node(tree, frozenset())
+        _Check(parameters, database).node(tree, frozenset())
     except RecursionError:
         raise Refused("this statement is nested too deeply") from None
     return Statement(text, frozenset(parameters))
@@ -189,8 +189,9 @@ def _loaded(document: str) -> Tree:
 class _Check:
     """Walks a tree once. `visible` are the names that WITH has given to subqueries, where a node stands."""
 
-    def __init__(self, parameters: set[str]) -> None:
+    def __init__(self, parameters: set[str], database: str) -> None:
         self._parameters = parameters
+        self._database = database
 
     def node(self, node: Tree, visible: frozenset[str]) -> None:
         kind = node.get("type")
@@ -231,7 +232,7 @@ class _Check:
         database, table = ["", *parts][-2:]
         if len(parts) > 2:  # noqa: PLR2004  # database and table
             raise Refused(f"{'.'.join(map(str, parts))[:100]} is not the name of a table")
-        check_table(str(database), str(table))
+        check_table(str(database), str(table), self._database)
 
     def table_expression(self, node: Tree, _visible: frozenset[str]) -> None:
         function = node.get("table_function")
@@ -292,10 +293,10 @@ class _Check:
 
     def show_tables(self, node: Tree, _visible: frozenset[str]) -> None:
         if "from" in node:
-            check_database(str(node["from"].get("name")))
+            check_database(str(node["from"].get("name")), self._database)
 
     def show_columns(self, node: Tree, _visible: frozenset[str]) -> None:
-        check_table(str(node.get("database", "")), str(node.get("table")))
+        check_table(str(node.get("database", "")), str(node.get("table")), self._database)
 
 
 _SPECIAL = {

@@ -13,8 +13,6 @@ class Refused(ValueError):
     """A statement that may not be run; the text says what in it is the reason and what to do instead."""
 
 
-DATABASE = "default"
-"""Where our tables are."""
 # Our tables that are meant to be read. What they are filled from and remembered in (otlp_*, other spanhouse_*) is not.
 _OUR_TABLES = re.compile(r"otel_[a-z0-9_]+|span_(durations|stats)_[a-z0-9]+|spanhouse_(batches|rejected)")
 KEPT_TABLES = re.compile("otlp_|spanhouse_")
@@ -131,18 +129,18 @@ def check_table_function(name: str) -> None:
         raise Refused(f"the table function {name[:100]} is not open to SQL; tables, numbers() and values() are")
 
 
-def check_table(database: str, table: str) -> None:
-    """Raises Refused when the table (`database` '' for ours) is not one to be read."""
-    if database in {"", DATABASE}:
+def check_table(database: str, table: str, own: str) -> None:
+    """Raises Refused when the table is not one to be read; `own` is the database of ours, which '' stands for too."""
+    if database in {"", own}:
         if not _OUR_TABLES.fullmatch(table):
             raise Refused(f"there is no table {table[:100]!r} to be read: SHOW TABLES lists those that there are")
     elif table not in SYSTEM_TABLES.get(database, frozenset()):
         raise Refused(f"the table {database[:100]}.{table[:100]} is not open to SQL")
 
 
-def check_database(name: str) -> None:
-    """Raises Refused when the tables of this database may not be listed."""
-    if name not in {DATABASE, *SYSTEM_TABLES}:
+def check_database(name: str, own: str) -> None:
+    """Raises Refused when the tables of this database, unless it is `own`, may not be listed."""
+    if name not in {own, *SYSTEM_TABLES}:
         raise Refused(f"the database {name[:100]!r} is not open to SQL")
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.sql_checker import SqlChecker
+from spanhouse_backend.query.sql_settings import FILTERS, filters_literal, own_only
 from spanhouse_backend.store.sandbox import Sandbox
 
 # ClickHouse's names. None takes a schema, reads or writes a file, or cuts the answer (Pretty does).
@@ -55,11 +56,11 @@ class SqlAnswer(NamedTuple):
 
 
 class SqlReader:
-    """Answers statements that users write, in a sandbox."""
+    """Answers statements that users write about the tables of `database`, in a sandbox (`sandbox_settings`)."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, database: str) -> None:
         self._sandbox = sandbox
-        self._checker = SqlChecker(sandbox.parser)
+        self._checker = SqlChecker(sandbox.parser, database)
 
     async def run(self, statement: str, parameters: Mapping[str, str], output_format: str) -> SqlAnswer:
         """The answer to one statement in a format of MEDIA_TYPES, unless the statement names another with FORMAT.
@@ -70,6 +71,11 @@ class SqlReader:
         checked = await self._checker.checked(statement, parameters)
         chosen = known_format("query", checked.output_format) if checked.output_format else output_format
         return SqlAnswer(await self._sandbox.run(checked.text, checked.parameters, chosen), chosen)
+
+
+def sandbox_settings(database: str) -> dict[str, str]:
+    """What a sandbox for statements about the tables of `database` is opened with: it says nothing of others."""
+    return {FILTERS: filters_literal(own_only(database))}
 
 
 def known_format(parameter: str, name: str) -> str:

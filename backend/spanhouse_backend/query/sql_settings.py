@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanhouse_backend.query.sql_guard import Statement, Tree
-from spanhouse_backend.query.sql_names import Refused
+from spanhouse_backend.query.sql_names import SYSTEM_TABLES, Refused
 
 FILTERS = "additional_table_filters"
 _SCALARS = frozenset({"UInt64", "Int64", "Float64", "String"})
@@ -68,6 +68,19 @@ def condition_of(tree: Tree, checked: Statement) -> str:
     if len(columns) != 1 or selects[0].keys() != {"type", "select"} or checked.parameters:
         raise Refused(f"a condition of {FILTERS} is one expression, without parameters")
     return checked.text.removeprefix("SELECT ")
+
+
+def own_only(database: str) -> dict[str, str]:
+    """Conditions, by table, that leave of what the engine says of its databases only ours and its own."""
+    shown = ", ".join(map(_quoted, (database, *SYSTEM_TABLES)))
+    ours = f"database IN ({shown})"
+    return {"system.tables": ours, "system.columns": ours, "system.databases": f"name IN ({shown})"}
+
+
+def both_filters(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Conditions that hold where both do."""
+    joined = {table: f"({one[table]}) AND ({other[table]})" for table in one.keys() & other.keys()}
+    return {**one, **other, **joined}
 
 
 def filters_literal(conditions: Mapping[str, str]) -> str:

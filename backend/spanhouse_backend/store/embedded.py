@@ -1,14 +1,16 @@
 """The embedded engine: ClickHouse in this process, over a data directory that no other process may use meanwhile."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 import clickhouse_connect
 from chdb import _chdb
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanhouse_backend.errors import StoreUnusable
+from spanhouse_backend.namespace import namespace_folder
 from spanhouse_backend.store.backup.snapshot import drop_snapshot
 from spanhouse_backend.store.directory import DirectoryLock
 from spanhouse_backend.store.durability import sync_filesystem
@@ -18,6 +20,8 @@ from spanhouse_backend.store.schema import landing_mark, landing_schema, query_t
 from spanhouse_backend.store.space import Space
 
 ENGINE_FOLDER, JOURNAL_FOLDER = "engine", "inflight"
+# Of a namespace's database.
+_NAMESPACE_PREFIX = "spanhouse_"
 
 
 class Embedded:
@@ -28,10 +32,13 @@ class Embedded:
     """
 
     elsewhere = "choose another directory with --data"
+    database = "default"
 
     def __init__(self, directory: Path, min_free_bytes: int = 0, *, fsync: bool = False) -> None:
         self.name = f"the data directory {directory}"
         self._directory = directory
+        # Where it notes what belongs to its tables: the journal, and the schemas of their landing tables.
+        self._notes = directory
         self._fsync = fsync
         self._lock: DirectoryLock | None = None
         self._space = Space(directory, min_free_bytes)
@@ -57,11 +64,11 @@ class Embedded:
     def connect(self, *, session: bool = False) -> Client:
         """One more handle on the engine of this process; each is a session. Raises ClickHouseError."""
         del session
-        return clickhouse_connect.get_client(dsn=f"chdb://{self.engine_folder()}")
+        return clickhouse_connect.get_client(dsn=f"chdb://{self.engine_folder()}", database=self.database)
 
     def journal(self) -> Journal:
         """In the directory, beside the engine's own files. Raises OSError."""
-        return Journal(self._directory / JOURNAL_FOLDER, fsync=self._fsync)
+        return Journal(self._notes / JOURNAL_FOLDER, fsync=self._fsync)
 
     def require_room(self) -> None:
         """Raises StoreUnavailable while the disk has less than the floor free."""
@@ -108,11 +115,11 @@ class Embedded:
         for name in names:
             for query in ("detach_table.sql", "attach_table.sql"):
                 client.command(query_text(query), parameters={"table": name})
-        for file in set(self._directory.glob("landing-*.proto")) - {self._landing_file(landing_mark())}:
+        for file in set(self._notes.glob("landing-*.proto")) - {self._landing_file(landing_mark())}:
             file.unlink(missing_ok=True)
 
     def _landing_file(self, mark: str) -> Path:
-        return self._directory / f"landing-{mark}.proto"
+        return self._notes / f"landing-{mark}.proto"
 
     def _write_landing_file(self) -> Path:
         """This software's. Beside its place and renamed, so that one that is there is whole."""
@@ -124,3 +131,27 @@ class Embedded:
         except OSError as error:
             raise StoreUnusable(f"cannot write {file}: {error.strerror or error}") from error
         return file
+
+
+class EmbeddedNamespace(Embedded):
+    """A further database of an embedded engine that is open already, with notes of its own: a `Place`.
+
+    The directory stays the first one's, which has to be opened before and closed after this one.
+    """
+
+    def __init__(self, namespace: str, directory: Path, min_free_bytes: int = 0, *, fsync: bool = False) -> None:
+        super().__init__(directory, min_free_bytes, fsync=fsync)
+        self.name = f"the namespace {namespace} in the data directory {directory}"
+        self.database = f"{_NAMESPACE_PREFIX}{namespace}"
+        self._notes = namespace_folder(directory, namespace)
+
+    def take(self) -> None:
+        """Makes its database and its folder if needed. Raises StoreUnusable."""
+        try:
+            self._notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with closing(clickhouse_connect.get_client(dsn=f"chdb://{self.engine_folder()}")) as client:
+                client.command(query_text("create_database.sql"), parameters={"database": self.database})
+        except OSError as error:
+            raise StoreUnusable(f"cannot make {self._notes}: {error.strerror or error}") from error
+        except ClickHouseError as error:
+            raise StoreUnusable(f"cannot make the database of {self.name}: {error}") from error

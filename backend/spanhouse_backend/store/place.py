@@ -70,6 +70,10 @@ class Place(Protocol):
         """In words, for messages: 'the data directory /data'. Never with a password."""
 
     @property
+    def database(self) -> str:
+        """Whose tables a statement means that names none."""
+
+    @property
     def elsewhere(self) -> str:
         """What to do to use another one instead, in words that end a sentence."""
 

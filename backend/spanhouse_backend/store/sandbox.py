@@ -90,8 +90,9 @@ class Parser:
 class Sandbox:
     """Runs one statement at a time, and has a parser."""
 
-    def __init__(self, connect: Connect, limits: Limits) -> None:
+    def __init__(self, connect: Connect, limits: Limits, settings: Mapping[str, str]) -> None:
         runs: dict[str, Any] = {
+            **settings,
             "max_result_rows": limits.rows,
             "max_result_bytes": limits.result_bytes,
             # An answer that was cut would look like one that was not.
@@ -102,9 +103,12 @@ class Sandbox:
         self._runner = _Bounded(connect, _bounds(limits) | runs | _READONLY, "sql", MAX_WAITING)
 
     @classmethod
-    async def open(cls, connect: Connect, limits: Limits) -> Self:
-        """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable."""
-        return await _opened(cls, connect, limits)
+    async def open(cls, connect: Connect, limits: Limits, settings: Mapping[str, str]) -> Self:
+        """Connects to an engine that is open already (`Store.connect`). Raises StoreUnavailable.
+
+        `settings` hold for every statement, which cannot change them.
+        """
+        return await _opened(cls, connect, limits, settings)
 
     async def run(self, sql: str, parameters: Mapping[str, str], output_format: str) -> bytes:
         """The answer to `sql`, whose `{name:Type}` placeholders the engine binds, in one of ClickHouse's formats.

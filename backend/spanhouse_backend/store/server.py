@@ -45,6 +45,7 @@ class Server:
 
     def __init__(self, address: ClickHouseAddress) -> None:
         self.name = f"the ClickHouse database {address}"
+        self.database = address.database
         self._address = address
         self._shared: SharedJournal | None = None
 

@@ -37,6 +37,9 @@ READERS = 1
 # Decoding, half of a large insert, is one thread's work: a second insert uses the other core. A third gains nothing.
 INSERTERS = 2
 T = TypeVar("T")
+# The folders of engines of which a snapshot is there. Stores of one engine, one a namespace, share it; only the event
+# loop's thread looks here.
+_SNAPSHOTS: set[Path] = set()
 
 
 class Rows(NamedTuple):
@@ -66,6 +69,8 @@ class Store:
     ) -> None:
         self.connect = place.connect
         """Opens a further handle, to be closed before the store is."""
+        self.database = place.database
+        """Where its tables are."""
         self._place = place
         self._inserting = inserting
         self._watcher = watcher
@@ -73,7 +78,6 @@ class Store:
         self._sizes_sql = query_text("table_sizes.sql")
         self._idle_readers = readers
         self._admin = admin
-        self._snapshot_taken = False
         self._insert_threads = ThreadPoolExecutor(INSERTERS, thread_name_prefix="spanhouse-insert")
         self._read_threads = ThreadPoolExecutor(len(readers), thread_name_prefix="spanhouse-read")
         # So that what takes long, such as altering a table, keeps neither spans nor answers waiting.
@@ -192,16 +196,16 @@ class Store:
 
         Raises BackupRefused while another is there, or where the engine's files are not here; StoreUnavailable.
         """
-        if self._snapshot_taken:
-            raise BackupRefused("another backup is being made: one at a time, try again when it has ended")
         files = self._place.engine_folder()
-        self._snapshot_taken = True
+        if files in _SNAPSHOTS:
+            raise BackupRefused("another backup is being made: one at a time, try again when it has ended")
+        _SNAPSHOTS.add(files)
         try:
             yield await self.administer(lambda client: self._take_snapshot(client, files))
         finally:
             # On the same thread: after the links are made, also when nobody waits for them any more.
             await self.administer(lambda _: drop_snapshot(files))
-            self._snapshot_taken = False
+            _SNAPSHOTS.discard(files)
 
     async def close(self) -> None:
         """Waits for running calls, closes the engine, gives up the place."""

@@ -27,18 +27,24 @@ def test_add_prints_the_token_alone_on_standard_output(path):
     assert path.read_text().startswith("grafana read,sql sha256:")
 
 
-def test_list_shows_names_and_roles(path):
+def test_list_shows_names_roles_and_namespaces(path):
     run("add", "b", "--role", "sql", "--role", "write", "--file", path)
-    run("add", "a", "--role", "admin", "--file", path)
+    run("add", "a", "--role", "admin", "--namespace", "lab", "--file", path)
     table = run("list", SPANHOUSE_TOKENS=str(path))
-    assert [line.strip().split(maxsplit=1) for line in table.stdout.splitlines()] == [
-        ["name", "roles"],
-        ["b", "write, sql"],
-        ["a", "admin"],
+    assert [line.split() for line in table.stdout.splitlines()] == [
+        ["name", "roles", "namespace"],
+        ["b", "write,", "sql"],
+        ["a", "admin", "lab"],
     ]
     shown = json.loads(run("list", "--file", path, "--format", "json").stdout)
-    assert shown == {"tokens": [{"name": "b", "roles": ["write", "sql"]}, {"name": "a", "roles": ["admin"]}]}
-    assert run("list", "--file", path, "--format", "csv").stdout == 'name,roles\nb,"write,sql"\na,admin\n'
+    assert shown == {
+        "tokens": [
+            {"name": "b", "roles": ["write", "sql"], "namespace": ""},
+            {"name": "a", "roles": ["admin"], "namespace": "lab"},
+        ]
+    }
+    listed = run("list", "--file", path, "--format", "csv").stdout
+    assert listed == 'name,roles,namespace\nb,"write,sql",\na,admin,lab\n'
 
 
 def test_remove_takes_one_out(path):
@@ -56,6 +62,7 @@ def test_remove_takes_one_out(path):
     [
         (("add", "a"), 2, "Missing option '--role'"),
         (("add", "a", "--role", "king"), 2, "'king' is not one of 'write', 'read', 'sql', 'admin'"),
+        (("add", "a", "--role", "read", "--namespace", "La"), 1, "--namespace: 'La' is not a namespace"),
         (("add", "a_b", "--role", "read"), 1, "NAME: 'a_b' is not a name for a token"),
         (("remove", "a"), 1, "--file: there is no"),
         (("list",), 1, "--file: there is no"),

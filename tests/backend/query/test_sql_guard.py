@@ -39,7 +39,7 @@ def watched(sandbox):
 @pytest.fixture(scope="module")
 def refusal(house, watched):
     """Asks a statement that has to be refused, and returns in which words; nothing may have been run for it."""
-    reader = SqlReader(watched)
+    reader = SqlReader(watched, house.store.database)
 
     def ask(statement):
         before = len(watched.ran)
@@ -106,7 +106,7 @@ def test_no_spelling_of_a_forbidden_call_gets_through(refusal, canary, statement
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_answered_or_refused(house, watched, canary, text):
     """Nothing but our own errors comes of what is not SQL at all, and what is run reads no file."""
-    reader = SqlReader(watched)
+    reader = SqlReader(watched, house.store.database)
     with suppress(InvalidQuestion, StatementFailed):
         house.run(reader.run(_aimed(text, canary), {}, "TabSeparated"))
     assert all(str(canary) not in ran or "file(" not in ran.lower() for ran in watched.ran)

@@ -12,9 +12,9 @@ from spanhouse_backend.query.sql_reader import SqlReader
 
 
 @pytest.fixture(scope="module")
-def app(sandbox):
+def app(house, sandbox):
     app = FastAPI()
-    app.include_router(sql_router(SqlReader(sandbox)))
+    app.include_router(sql_router(SqlReader(sandbox, house.store.database)))
     return app
 
 

@@ -26,7 +26,6 @@ from spanhouse_backend.query.clickhouse_http.settings import reading_settings, w
 from spanhouse_backend.query.clickhouse_http.writes import VALUES_SETTINGS, Writes
 from spanhouse_backend.query.gone import unless_gone
 from spanhouse_backend.query.sql_checker import MAX_STATEMENT_BYTES, SqlChecker
-from spanhouse_backend.query.sql_names import DATABASE
 from spanhouse_backend.query.sql_settings import FILTERS
 from spanhouse_backend.store.piped import Order, Pipes, Summary
 from spanhouse_backend.store.sandbox import Limits
@@ -39,6 +38,8 @@ GRACE_SECONDS = 5
 """From a statement's limit, which the engine keeps to, to the end of its answer, which the client may keep waiting."""
 
 
+# What drivers that were told of no database send: whoever asks means his own.
+_NO_DATABASE = "default"
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b", re.IGNORECASE)
 
 
@@ -54,6 +55,8 @@ class Port(NamedTuple):
     """What the port is made of."""
 
     checker: SqlChecker
+    database: str
+    """Whose tables are read here."""
     pipes: Pipes
     limits: Limits
     engine: Engine
@@ -138,15 +141,16 @@ class ClickHouseHttp:
             await unless_gone(request, self._run(request, order, asked, output_format, send))
 
     async def _reading(self, asked: Asked, statement: str) -> tuple[Order, str]:
-        if asked.database not in ("", DATABASE):
+        database = self._port.database
+        if asked.database not in ("", database, _NO_DATABASE):
             raise Refused(
-                Code.UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {DATABASE!r}"
+                Code.UNKNOWN_DATABASE, f"there is no database {asked.database[:100]!r} here, only {database!r}"
             )
         checked = await self._port.checker.checked(statement, asked.parameters)
         settings = {FILTERS: checked.filters} if checked.filters else {}
         settings |= reading_settings({**asked.settings, **checked.settings}, self._port.limits)
         output_format = known_format(checked.output_format or asked.output_format)
-        order = Order(checked.text, checked.parameters, settings)
+        order = Order(checked.text, checked.parameters, settings, database)
         if _EXPLAIN.match(checked.text):
             # Where an answer is to be written would be read as a part of what is explained.
             return order._replace(default_format=output_format), output_format
