@@ -14,7 +14,7 @@ BEFORE = [block for block in blocks(PAGE) if block.note == "before"]
 
 def test_every_system_has_its_section():
     """A page whose examples are not found would pass silently."""
-    assert list(SECTIONS) == ["Kronicler", "metric_function", "MetricsCollector"]
+    assert list(SECTIONS) == ["Kronicler", "metric_function", "Chronologer", "MetricsCollector"]
     for found in SECTIONS.values():
         assert {"python", "sh"} == {block.language for block in found}
         assert any(block.shown for block in found)
