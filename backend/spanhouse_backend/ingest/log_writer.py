@@ -27,6 +27,8 @@ _BODY, _ATTRIBUTES = b"\x2a", b"\x32"
 _TRACE_ID, _SPAN_ID, _EVENT_NAME = b"\x4a\x10", b"\x52\x08", b"\x62"
 # AnyValue's fields.
 _STRING, _BOOL, _INT, _DOUBLE = b"\x0a", b"\x10", b"\x18", b"\x21"
+# Of attributes' bytes; by then a body has as many different ones as help.
+_MAX_KEPT, _MAX_KEPT_CHARACTERS = 10_000, 200
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -35,50 +37,49 @@ def json_text(value: Any) -> str:
     return _dumps(value)
 
 
-def log_record(
-    time_ns: int,
-    *,
-    observed: bool = False,
-    severity_number: int = 0,
-    severity_text: str = "",
-    body: str = "",
-    attributes: dict[str, Any],
-    trace_id: bytes = b"",
-    span_id: bytes = b"",
-    event_name: str = "",
-) -> bytes:
-    """A LogRecord's bytes. `time_ns` is when it was made, or only when it was `observed`.
-
-    Ids have 16 and 8 bytes or none. Values of attributes are JSON's: lists and objects become their text, and null is
-    an attribute that is not there.
-    """
-    parts = [_OBSERVED if observed else _TIME, _fixed64(time_ns)]
-    if severity_number:
-        parts += (_SEVERITY_NUMBER, _BYTES[severity_number])
-    if severity_text:
-        parts += (_SEVERITY_TEXT, _sized(_utf8(severity_text)))
-    parts += (_BODY, _sized(_STRING + _sized(_utf8(body))))
-    parts += [_attribute(key, value) for key, value in attributes.items() if value is not None]
-    if trace_id:
-        parts += (_TRACE_ID, trace_id)
-    if span_id:
-        parts += (_SPAN_ID, span_id)
-    if event_name:
-        parts += (_EVENT_NAME, _sized(_utf8(event_name)))
-    return b"".join(parts)
-
-
 class LogRequest:
     """Gathers records into one ExportLogsServiceRequest: a resource for each service, in it a scope for each logger."""
 
     def __init__(self) -> None:
-        self.records = 0
         self._services: dict[str, dict[str, list[bytes]]] = {}
+        # The bytes of attributes, most of which come again in other records. Whole numbers and texts only: 1, 1.0 and
+        # True are the same key.
+        self._written: dict[tuple[str, str | int], bytes] = {}
 
-    def add(self, service: str, scope: str, record: bytes) -> None:
-        """One more record."""
-        self.records += 1
-        self._services.setdefault(service, {}).setdefault(scope, []).append(_SECOND + _sized(record))
+    def add(
+        self,
+        service: str,
+        scope: str,
+        time_ns: int,
+        *,
+        observed: bool = False,
+        severity_number: int = 0,
+        severity_text: str = "",
+        body: str = "",
+        attributes: dict[str, Any],
+        trace_id: bytes = b"",
+        span_id: bytes = b"",
+        event_name: str = "",
+    ) -> None:
+        """One more record. `time_ns` is when it was made, or only when it was `observed`.
+
+        Ids have 16 and 8 bytes or none. Values of attributes are JSON's: lists and objects become their text, and null
+        is an attribute that is not there. Raises ValueError, having added nothing, for what json_text does.
+        """
+        parts = [_OBSERVED if observed else _TIME, _fixed64(time_ns)]
+        if severity_number:
+            parts += (_SEVERITY_NUMBER, _BYTES[severity_number])
+        if severity_text:
+            parts += (_SEVERITY_TEXT, _sized(_utf8(severity_text)))
+        parts += (_BODY, _sized(_STRING + _sized(_utf8(body))))
+        parts += [self._attribute(key, value) for key, value in attributes.items() if value is not None]
+        if trace_id:
+            parts += (_TRACE_ID, trace_id)
+        if span_id:
+            parts += (_SPAN_ID, span_id)
+        if event_name:
+            parts += (_EVENT_NAME, _sized(_utf8(event_name)))
+        self._services.setdefault(service, {}).setdefault(scope, []).append(_SECOND + _sized(b"".join(parts)))
 
     def to_bytes(self) -> bytes:
         """The request, the same bytes for the same records in the same order."""
@@ -86,6 +87,17 @@ class LogRequest:
             _FIRST + _sized(_resource(service) + b"".join(_scope_logs(*scope) for scope in scopes.items()))
             for service, scopes in self._services.items()
         )
+
+    def _attribute(self, key: str, value: Any) -> bytes:
+        kind = type(value)
+        if kind is not int and (kind is not str or len(value) > _MAX_KEPT_CHARACTERS):
+            return _attribute(key, value)
+        written = self._written.get((key, value))
+        if written is None:
+            written = _attribute(key, value)
+            if len(self._written) < _MAX_KEPT:
+                self._written[key, value] = written
+        return written
 
 
 def _resource(service: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from spanhouse_backend.errors import MalformedData
 from spanhouse_backend.ingest.json_values import shown
-from spanhouse_backend.ingest.log_writer import UNKNOWN_SERVICE, LogRequest, json_text, log_record
+from spanhouse_backend.ingest.log_writer import UNKNOWN_SERVICE, LogRequest, json_text
 from spanhouse_backend.ingest.posted import BadRecord, Place, Posted
 from spanhouse_backend.ingest.posted_bodies import decode_json
 from spanhouse_backend.ingest.posted_times import posted_time
@@ -51,6 +51,13 @@ def add_event(stream: str, request: LogRequest, event: dict[str, Any], service: 
         time_ns = put_ns if given is None else posted_time(given)
     except ValueError as error:
         raise BadRecord(TIME, str(error)) from None
-    record = log_record(time_ns, observed=given is None, body=json_text(event), attributes=event, event_name=stream)
-    request.add(service or UNKNOWN_SERVICE, SCOPE, record)
+    request.add(
+        service or UNKNOWN_SERVICE,
+        SCOPE,
+        time_ns,
+        observed=given is None,
+        body=json_text(event),
+        attributes=event,
+        event_name=stream,
+    )
     return time_ns

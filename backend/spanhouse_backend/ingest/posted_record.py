@@ -9,7 +9,7 @@ What cannot be taken is refused by the name of its key.
 from typing import Any
 
 from spanhouse_backend.ingest.json_values import shown
-from spanhouse_backend.ingest.log_writer import UNKNOWN_SERVICE, LogRequest, json_text, log_record
+from spanhouse_backend.ingest.log_writer import UNKNOWN_SERVICE, LogRequest, json_text
 from spanhouse_backend.ingest.posted import BadRecord
 from spanhouse_backend.ingest.posted_exception import tell_exception
 from spanhouse_backend.ingest.posted_message import message_of
@@ -28,6 +28,7 @@ _LOGGERS = ("logger", "name", "logger_name")
 _SERVICES = ("service", "service.name", "service_name", "otelServiceName")
 _LEVELS = ("levelno", "level", "severity")
 _LEVEL_NAMES = ("levelname", "severity_text")
+_EVENT_NAMES = ("event_name", "otel.event.name")
 _TRACE_IDS = ("trace_id", "traceId", "otelTraceID")
 _SPAN_IDS = ("span_id", "spanId", "otelSpanID")
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
@@ -64,10 +65,12 @@ def add_record(request: LogRequest, record: dict[str, Any], service: str, arrive
     body = message_of(record)
     tell_exception(record, attributes)
     logger, own_service = _first(record, _LOGGERS), _first(record, _SERVICES)
-    event_name = record.pop("event_name", None)
+    event_name = _first(record, _EVENT_NAMES)
     attributes |= record
     attributes |= extras
-    written = log_record(
+    request.add(
+        _text(own_service) or service or UNKNOWN_SERVICE,
+        _text(logger),
         time_ns or arrived_ns,
         observed=not time_ns,
         severity_number=number,
@@ -78,7 +81,6 @@ def add_record(request: LogRequest, record: dict[str, Any], service: str, arrive
         span_id=span_id,
         event_name=_text(event_name),
     )
-    request.add(_text(own_service) or service or UNKNOWN_SERVICE, _text(logger), written)
     return time_ns or arrived_ns
 
 

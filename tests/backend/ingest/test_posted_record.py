@@ -238,3 +238,15 @@ def test_half_a_surrogate_pair_is_worth_a_character_and_large_numbers_become_tex
     _, _, record = stored({"message": "cut \ud83d", "big": 1 << 70, "low": -(1 << 63)})
     assert record.body.string_value == "cut \ufffd"
     assert attributes(record) == {"big": str(1 << 70), "low": -(1 << 63)}
+
+
+def test_values_that_are_equal_in_python_and_not_in_json_stay_apart():
+    """Attributes' bytes are kept for the next record that has them: 1 is not true, nor 1.0."""
+    request = LogRequest()
+    for value in (1, True, 1.0, "1", 0, False, 1):
+        add_record(request, {"message": "x", "a": value}, "", ARRIVED_NS)
+    (resource,) = ExportLogsServiceRequest.FromString(request.to_bytes()).resource_logs
+    found = [attributes(record)["a"] for record in resource.scope_logs[0].log_records]
+    assert [(type(value), value) for value in found] == [
+        (int, 1), (bool, True), (float, 1.0), (str, "1"), (int, 0), (bool, False), (int, 1)
+    ]  # fmt: skip
