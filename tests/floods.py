@@ -15,9 +15,9 @@ from typing import NamedTuple
 import grpc
 import httpx
 from google.rpc import error_details_pb2, status_pb2
-from harness import EXPORT, PATIENCE_SECONDS, ServerProcess
+from harness import EXPORT, EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess
 from otlp_over_http import JSON, PATH, headers_of, status_of
-from otlp_requests import request
+from otlp_requests import log_request, request
 from wire_bombs import field
 
 from spanhouse_backend.ingest.admission import MAX_RETRY_SECONDS
@@ -57,12 +57,15 @@ class Account:
         self.answers: list[Answer] = []
         self.spans: dict[str, int] = {}  # of every request that was sent, by service
 
-    @property
-    def taken(self) -> set[str]:
-        return {answer.service for answer in self.answers if answer.taken}
+    def stored(self, signal: str) -> dict[str, int]:
+        """How many spans or log records each service has that must be stored."""
+        return {answer.service: self.spans[answer.service] for answer in self._of(signal) if answer.taken}
 
-    def statuses(self) -> Counter[str]:
-        return Counter(str(answer.status) for answer in self.answers)
+    def statuses(self, signal: str) -> Counter[str]:
+        return Counter(str(answer.status) for answer in self._of(signal))
+
+    def _of(self, signal: str) -> list[Answer]:
+        return [answer for answer in list(self.answers) if answer.service.startswith(signal)]
 
     def unexpected(self) -> list[Answer]:
         """What was neither taken nor refused as it should have been."""
@@ -75,10 +78,16 @@ Send = Callable[[str], Answer]
 class Bodies:
     """Requests of `spans` spans each, all alike but for their service: encoding them costs nothing."""
 
+    signal = "traces"
+    method = EXPORT
+
     def __init__(self, spans: int) -> None:
         self.spans = spans
+        self._scopes = field(2, self._scope(spans))
+
+    def _scope(self, spans: int) -> bytes:
         (resource_spans,) = request("", [1000] * spans, attributes={}).resource_spans
-        self._scopes = field(2, resource_spans.scope_spans[0].SerializeToString())
+        return resource_spans.scope_spans[0].SerializeToString()
 
     def protobuf(self, service: str) -> bytes:
         name = field(1, field(1, _NAME.encode()) + field(2, field(1, service.encode())))
@@ -96,11 +105,26 @@ class Bodies:
         )
 
 
+class LogBodies(Bodies):
+    """The same of log records, also as the lines of JSON that /api/v1/record takes."""
+
+    signal = "logs"
+    method = EXPORT_LOGS
+
+    def _scope(self, spans: int) -> bytes:
+        (resource_logs,) = log_request("", ["x"] * spans).resource_logs
+        return resource_logs.scope_logs[0].SerializeToString()
+
+    def lines(self, service: str) -> bytes:
+        line = b'{"service":"%s","message":"x","level":20,"created":%.6f}' % (service.encode(), time.time())
+        return b"\n".join([line] * self.spans)
+
+
 @contextmanager
 def grpc_sender(server: ServerProcess, bodies: Bodies) -> Iterator[Send]:
     """Sends over one gRPC connection."""
     with grpc.insecure_channel(server.grpc, options=_CHANNEL) as channel:
-        call = channel.unary_unary(EXPORT)
+        call = channel.unary_unary(bodies.method)
 
         def send(service: str) -> Answer:
             begun = time.monotonic()
@@ -140,6 +164,25 @@ def http_sender(server: ServerProcess, bodies: Bodies, media_type: str) -> Itera
         yield send
 
 
+@contextmanager
+def lines_sender(server: ServerProcess, bodies: LogBodies) -> Iterator[Send]:
+    """Posts records line by line, over one HTTP connection at a time."""
+    headers = {"Content-Type": "application/x-ndjson"}
+    with httpx.Client(base_url=f"http://{server.http}", headers=headers, timeout=2 * PATIENCE_SECONDS) as client:
+
+        def send(service: str) -> Answer:
+            begun = time.monotonic()
+            try:
+                response = client.post("/api/v1/record", content=bodies.lines(service))
+            except httpx.WriteError:
+                return Answer(service, 429, 1, time.monotonic() - begun)  # as above
+            retry = response.headers.get("Retry-After")
+            status = 200 if response.status_code == 201 else response.status_code
+            return Answer(service, status, float(retry) if retry else None, time.monotonic() - begun)
+
+        yield send
+
+
 def _retry_info(error: grpc.RpcError) -> float | None:
     trailers = dict(error.trailing_metadata() or ())  # type: ignore[attr-defined]
     status, info = status_pb2.Status(), error_details_pb2.RetryInfo()
@@ -158,7 +201,7 @@ class Client(threading.Thread):
         super().__init__()
         self._account, self._stop_event, self._bodies = account, stop, bodies
         self._sender, self._arguments = sender, sender_arguments
-        self._name = f"client-{next(self._numbers)}"
+        self._name = f"{bodies.signal}-{next(self._numbers)}"
 
     def run(self) -> None:
         with self._sender(self._arguments[0], self._bodies, *self._arguments[1:]) as send:

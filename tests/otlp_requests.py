@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
@@ -78,4 +79,16 @@ def log_request(
                 attributes=[KeyValue(key=key, value=value) for key, value in (attributes or {}).items()],
             )
         )
+    return message
+
+
+def gauge_request(service: str, values: Iterable[float], *, time_ns: int | None = None) -> ExportMetricsServiceRequest:
+    """One resource, one gauge, one point for each value, a microsecond apart."""
+    begun = time.time_ns() - 60 * SECOND if time_ns is None else time_ns
+    message = ExportMetricsServiceRequest()
+    resource_metrics = message.resource_metrics.add()
+    resource_metrics.resource.attributes.append(KeyValue(key="service.name", value=AnyValue(string_value=service)))
+    metric = resource_metrics.scope_metrics.add().metrics.add(name="level", unit="1")
+    for index, value in enumerate(values):
+        metric.gauge.data_points.add(time_unix_nano=begun + index * 1000, as_double=value)
     return message

@@ -12,8 +12,8 @@ import time
 
 import grpc
 import pytest
-from harness import EXPORT, EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess, read_back
-from otlp_requests import log_request, request
+from harness import EXPORT, EXPORT_LOGS, EXPORT_METRICS, PATIENCE_SECONDS, ServerProcess, read_back
+from otlp_requests import gauge_request, log_request, request
 
 from spanhouse_backend.ingest.commit import SECOND_INSERT_BYTES
 
@@ -23,10 +23,20 @@ SPANS = 20
 LARGE_SPANS = 65_000
 
 
+# As often as each is sent.
+SIGNALS = ("logs", "traces", "metrics", "traces", "traces")
+REQUESTS = {
+    "logs": lambda service: log_request(service, ["x"] * SPANS),
+    "traces": lambda service: request(service, [1000] * SPANS),
+    "metrics": lambda service: gauge_request(service, range(SPANS)),
+}
+METHODS = {"logs": EXPORT_LOGS, "traces": EXPORT, "metrics": EXPORT_METRICS}
+
+
 class Load:
     """Clients that send what is queued, and queue again, the same bytes, what was not acknowledged.
 
-    Every third request is of logs, with a record for each span that the others have.
+    Of five requests one is of logs and one of metrics, with a record or a point for each span that the others have.
     """
 
     def __init__(self) -> None:
@@ -37,10 +47,10 @@ class Load:
     def make(self, count: int) -> None:
         for _ in range(count):
             number = len(self.made)
-            service = f"{'logs' if number % 3 == 0 else 'traces'}-{number}"
+            signal = SIGNALS[number % len(SIGNALS)]
+            service = f"{signal}-{number}"
             self.made.add(service)
-            message = log_request(service, ["x"] * SPANS) if number % 3 == 0 else request(service, [1000] * SPANS)
-            self.queue.put((service, message.SerializeToString()))
+            self.queue.put((service, REQUESTS[signal](service).SerializeToString()))
 
     def made_of(self, signal: str) -> set[str]:
         return {service for service in self.made if service.startswith(signal)}
@@ -54,7 +64,7 @@ class Load:
     def _client(self, address: str, until) -> None:
         options = [("grpc.enable_retries", 0)]
         with grpc.insecure_channel(address, options=options) as channel:
-            calls = {"traces": channel.unary_unary(EXPORT), "logs": channel.unary_unary(EXPORT_LOGS)}
+            calls = {signal: channel.unary_unary(method) for signal, method in METHODS.items()}
             while not until():
                 try:
                     service, body = self.queue.get(timeout=0.05)
@@ -70,8 +80,8 @@ class Load:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda end: end.name)
 def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
-    """Killed, or stopped, at random moments under load: in the end all is acknowledged, and every span and
-    log record stored once.
+    """Killed, or stopped, at random moments under load: in the end all is acknowledged, and every span, log record and
+    data point stored once.
 
     A server that is stopped answers what it has accepted, and leaves nothing half-way.
     """
@@ -97,17 +107,19 @@ def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
             client.join()
         assert server.stop() == 0
     assert load.acknowledged == load.made
-    per_service, logs, minute, hour, stats = read_back(
+    per_service, logs, points, minute, hour, stats = read_back(
         directory,
         "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_traces GROUP BY ServiceName",
         "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_logs GROUP BY ServiceName",
+        "SELECT ServiceName, count(), uniqExact(Value) FROM otel_metrics_gauge GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName",
         "SELECT uniqExact(ServiceName), sum(DurationSquares) FROM span_stats_1h",
     )
     assert {row[0] for row in per_service} == load.made_of("traces")
     assert {row[0] for row in logs} == load.made_of("logs")
-    assert [row for row in [*per_service, *logs] if row[1:] != [SPANS, SPANS]] == []
+    assert {row[0] for row in points} == load.made_of("metrics")
+    assert [row for row in [*per_service, *logs, *points] if row[1:] != [SPANS, SPANS]] == []
     traces = load.made_of("traces")
     assert {row[0]: row[1] for row in minute} == dict.fromkeys(traces, SPANS)
     assert {row[0]: row[1] for row in hour} == dict.fromkeys(traces, SPANS)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import grpc
-from floods import Account, Bodies, Client, grpc_sender, http_sender
+from floods import Account, Bodies, Client, LogBodies, grpc_sender, http_sender, lines_sender
 from harness import EXPORT, PATIENCE_SECONDS, ServerProcess, read_back, resident_peak_bytes
 from otlp_over_http import JSON, PROTOBUF
 from prometheus_client.parser import text_string_to_metric_families
@@ -49,11 +49,16 @@ SCALE = TIGHT if ROUNDS == 1 else DEFAULT
 def flood(server: ServerProcess, account: Account, scale: Scale) -> Iterator[None]:
     """Every kind of sender at once, until the block ends; then every request that is under way is answered."""
     small, large = Bodies(512), Bodies(scale.large)
+    small_logs, large_logs = LogBodies(512), LogBodies(scale.large)
     stop = threading.Event()
     clients = [Client(account, stop, grpc_sender, large, server) for _ in range(scale.senders)]
     clients += [Client(account, stop, grpc_sender, small, server) for _ in range(4)]
     clients += [Client(account, stop, http_sender, large, server, PROTOBUF) for _ in range(scale.senders // 4)]
     clients += [Client(account, stop, http_sender, small, server, JSON) for _ in range(4)]
+    clients += [Client(account, stop, grpc_sender, large_logs, server) for _ in range(scale.senders // 2)]
+    clients += [Client(account, stop, grpc_sender, small_logs, server) for _ in range(2)]
+    clients += [Client(account, stop, lines_sender, large_logs, server) for _ in range(scale.senders // 4)]
+    clients += [Client(account, stop, lines_sender, small_logs, server) for _ in range(2)]
     for client in clients:
         client.start()
     try:
@@ -85,7 +90,9 @@ def test_what_is_too_much_is_refused_with_a_time_to_come_again_and_what_is_taken
         with flood(server, account, SCALE):
             wait_for(
                 lambda: (
-                    {"StatusCode.OK", "StatusCode.RESOURCE_EXHAUSTED", "200", "429"} <= account.statuses().keys()
+                    {"StatusCode.OK", "StatusCode.RESOURCE_EXHAUSTED", "200", "429"}
+                    <= account.statuses("traces").keys()
+                    and {"StatusCode.OK", "StatusCode.RESOURCE_EXHAUSTED", "200"} <= account.statuses("logs").keys()
                     and time.monotonic() - begun > SCALE.seconds
                 )
             )
@@ -93,17 +100,19 @@ def test_what_is_too_much_is_refused_with_a_time_to_come_again_and_what_is_taken
         assert resident_peak_bytes(server) < SCALE.memory
         wait_for(lambda: waiting_bytes(server) == 0)
         assert server.get("/readyz").status_code == 200
-        with grpc_sender(server, Bodies(512)) as send:
-            assert send("afterwards").taken
+        for bodies in (Bodies(512), LogBodies(512)):
+            with grpc_sender(server, bodies) as send:
+                assert send(f"{bodies.signal}-afterwards").taken
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
-    stored, minute = read_back(
+    stored, logs, minute = read_back(
         directory,
         "SELECT ServiceName, count() FROM otel_traces GROUP BY ServiceName",
+        "SELECT ServiceName, count() FROM otel_logs GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName",
     )
-    taken = {service: account.spans[service] for service in account.taken} | {"afterwards": 512}
-    assert dict(stored) == dict(minute) == taken
+    assert dict(stored) == dict(minute) == account.stored("traces") | {"traces-afterwards": 512}
+    assert dict(logs) == account.stored("logs") | {"logs-afterwards": 512}
 
 
 def test_a_flood_on_one_connection_delays_itself_and_not_a_small_sender(tmp_path):
