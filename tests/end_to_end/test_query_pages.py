@@ -10,8 +10,8 @@ import time
 
 import pytest
 from doc_pages import DOCS, programs
-from harness import PATIENCE_SECONDS, ServerProcess
-from otlp_requests import request
+from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess
+from otlp_requests import log_request, request
 
 PROGRAMS = programs("client.md")
 # With -N an answer has no end: the live tail's, which has tests of its own.
@@ -20,18 +20,19 @@ COMMANDS = re.findall(r"^\$ (curl (?!-N ).*)$", (DOCS / "http-api.md").read_text
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    """A server with spans of the last hours."""
+    """A server with spans and log records of the last hours."""
     with ServerProcess(tmp_path_factory.mktemp("pages") / "data") as server:
         for hours in (0, 2):
             start_ns = time.time_ns() - (hours * 3600 + 60) * 1_000_000_000
             spans = request("checkout", range(1000, 900_000, 7000), name="shop.buy", start_ns=start_ns)
             server.export(spans.SerializeToString())
+        server.export(log_request("checkout", ["Paid", "paid twice"]).SerializeToString(), method=EXPORT_LOGS)
         yield server
 
 
 def test_the_pages_have_examples():
     """A page whose examples are not found would pass silently."""
-    assert (len(PROGRAMS), len(COMMANDS)) == (5, 5)
+    assert (len(PROGRAMS), len(COMMANDS)) == (5, 7)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda text: str(text.count("\n")))
@@ -78,6 +79,10 @@ def test_command_runs(asked, tmp_path, command):
     assert done.returncode == 0, done.stderr
     if "arrow" in command:
         assert (tmp_path / "spans.arrow").read_bytes().startswith(b"\xff\xff\xff\xff")
+    elif "timeline" in command:
+        assert re.search(r"^x-record-count: 2\r?$", done.stdout, re.MULTILINE)
+    elif "logs" in command:
+        assert "paid twice" in done.stdout
     elif "-I" in command:
         assert "etag:" in done.stdout
     else:

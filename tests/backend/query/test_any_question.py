@@ -6,6 +6,7 @@ import pytest
 from data_points import Stream, body, explicit, exponential
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from log_records import Made, records
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import request
 from query_house import HOUR, MONDAY_10H
@@ -15,7 +16,9 @@ from spanhouse_backend.query.levels import LEVELS
 from spanhouse_backend.query.query_http import document_model
 from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.questions.functions import SORTS, Functions
+from spanhouse_backend.query.questions.logs import Logs
 from spanhouse_backend.query.questions.spans import Spans
+from spanhouse_backend.query.questions.timeline import Timeline
 from spanhouse_backend.store.landing import METRICS
 
 SERVICE = "anything"
@@ -114,7 +117,7 @@ SHORT = {"since": st.sampled_from(["2026-01-05T09:30Z+2h", "2026-01-05T10:00Z+1d
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(house):
-    """Thirty spans of three functions within two hours, and a metric."""
+    """Thirty spans of three functions within two hours, a metric, and 26 records, one of each severity number."""
     house.insert(
         *(
             request(
@@ -128,6 +131,17 @@ def stored(house):
             for number in range(30)
         )
     )
+    made = [
+        Made(
+            MONDAY_10H + number * HOUR // 15,
+            f"body {number % 3}" if number % 5 else "",
+            number,
+            "e" if number % 4 == 0 else "",
+            {"n": str(number % 7)} if number % 2 else {},
+        )
+        for number in range(26)
+    ]
+    house.insert_logs(records(SERVICE, made))
     took = Stream("took")
     took.explicit.append(explicit([0.2, 99.0], MONDAY_10H, MONDAY_10H, extremes=False))
     took.exponential.append(exponential([0.2, 0.4], MONDAY_10H + HOUR, MONDAY_10H))
@@ -150,6 +164,18 @@ def test_any_parameters_that_make_sense_are_answered_as_described(house, questio
     response = house.get(f"/api/v1/{question.name}?{urlencode(texts)}")
     assert response.status_code == 200, response.text
     document_model(question).model_validate_json(response.content, strict=True)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=RECORD_FILTERS)
+def test_a_filter_over_records_and_its_negative_share_the_records_between_them(house, text):
+    """And the timeline counts as many as are found one by one."""
+    window = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T13:00Z", "service": SERVICE}
+    found = house.ask(Logs, filter=text, **window).rows
+    others = house.ask(Logs, filter=f"not ({text})", **window).rows
+    assert len(found) + len(others) == 26
+    assert not {row.id for row in found} & {row.id for row in others}
+    assert house.ask(Timeline, filter=text, **window).records == len(found)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,13 +1,15 @@
-"""Deleting spans: exactly those of the window and the filter, over REST and gRPC, with the count."""
+"""Deleting spans and log records: exactly those of the window and the filter, over REST and gRPC, with the count."""
 
 import grpc
 import pytest
+from log_records import Made, records
 from otlp_requests import request
 from query_house import HOUR, MONDAY_10H, PATIENCE_SECONDS
 
 from spanhouse_backend.query.questions.functions import Functions
+from spanhouse_backend.query.questions.logs import Logs
 from spanhouse_backend.query.questions.spans import Spans
-from spanhouse_proto.query_pb2 import DeleteRequest
+from spanhouse_proto.query_pb2 import DeleteLogsRequest, DeleteRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
 DAY = {"since": "2026-01-05T00:00Z", "until": "2026-01-06T00:00Z"}
@@ -44,6 +46,39 @@ def test_what_the_window_and_the_filter_describe_is_deleted_and_counted(house):
     assert house.ask(Functions, service="deleted", exact="true", **DAY).rows == ()
 
 
+def records_left(house, service):
+    return sorted(row.body for row in house.ask(Logs, service=service, **DAY).rows)
+
+
+def test_records_that_the_window_and_the_filter_describe_are_deleted_and_counted(house):
+    """Events are records with a name: those of one stream go, and others stay."""
+    made = [
+        Made(MONDAY_10H, "info"),
+        Made(MONDAY_10H, "warn", 13),
+        Made(MONDAY_10H + HOUR, "late warn", 13),
+        Made(MONDAY_10H, "login", event="user.login"),
+        Made(MONDAY_10H, "logout", event="user.logout"),
+    ]
+    house.insert_logs(records("deleted-logs", made), records("spared-logs", made))
+
+    path = "/api/v1/admin/logs?since=2026-01-05T10:00Z&until=2026-01-05T10:30Z&service=deleted-logs&level=warn"
+    response = house.delete(path)
+    assert response.status_code == 200
+    document = response.json()
+    assert (document["deleted"], document["rows"], document["notes"]) == (1, [], [])
+    assert (document["from"], document["to"]) == ("2026-01-05T10:00:00Z", "2026-01-05T10:30:00Z")
+    assert records_left(house, "deleted-logs") == ["info", "late warn", "login", "logout"]
+    assert house.delete(path).json()["deleted"] == 0
+
+    with grpc.insecure_channel(house.grpc) as channel:
+        order = DeleteLogsRequest(since="0", service="deleted-logs", filter="event=user.login or event=''")
+        answer = QueryStub(channel).DeleteLogs(order, timeout=PATIENCE_SECONDS)
+    assert answer.deleted == 3
+    assert records_left(house, "deleted-logs") == ["logout"]
+    assert records_left(house, "spared-logs") == sorted(one.body for one in made)
+
+
+@pytest.mark.parametrize("order", ["spans", "logs"])
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
@@ -53,8 +88,8 @@ def test_what_the_window_and_the_filter_describe_is_deleted_and_counted(house):
         ("?since=1h&format=csv", "format"),
     ],
 )
-def test_nothing_is_deleted_unless_all_of_it_makes_sense(house, query, parameter):
-    response = house.delete(f"/api/v1/admin/spans{query}")
+def test_nothing_is_deleted_unless_all_of_it_makes_sense(house, order, query, parameter):
+    response = house.delete(f"/api/v1/admin/{order}{query}")
     assert response.status_code == 400
     assert response.json()["error"]["parameter"] == parameter
 
@@ -62,6 +97,8 @@ def test_nothing_is_deleted_unless_all_of_it_makes_sense(house, query, parameter
 def test_only_delete_deletes(house):
     assert house.get("/api/v1/admin/spans?since=0").status_code == 405
     assert house.delete("/api/v1/spans?since=0").status_code == 405
+    assert house.get("/api/v1/admin/logs?since=0").status_code == 405
+    assert house.delete("/api/v1/logs?since=0").status_code == 405
     with grpc.insecure_channel(house.grpc) as channel, pytest.raises(grpc.RpcError) as refused:
         QueryStub(channel).Delete(DeleteRequest(service="deleted"), timeout=PATIENCE_SECONDS)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -15,6 +15,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.cursors import cursor_text
 from spanhouse_backend.query.questions.logs import Logs
 from spanhouse_backend.query.questions.timeline import Timeline
+from spanhouse_backend.query.reader import Reader
 
 MS = 1_000_000
 
@@ -359,3 +360,39 @@ def test_a_pattern_that_the_engine_cannot_read_is_refused_where_it_stands(house,
     assert response.status_code == 400
     assert response.json()["error"]["column"] == 6
     assert house.head(f"{face}?service={PAGES}&filter=body~'a(b'").status_code == 400
+
+
+class Overheard:
+    """The house's engine, and which statements it was asked with which parameters."""
+
+    def __init__(self, house):
+        self._fetch = house.queries.fetch
+        self.asked = []
+
+    async def fetch(self, sql, parameters):
+        self.asked.append((sql, parameters))
+        return await self._fetch(sql, parameters)
+
+
+def test_only_the_records_of_the_page_are_read_whole(house):
+    """Of others the time is read, and what the filter speaks of; and of those far away nothing at all."""
+    days = 40
+    made = [Made(MONDAY_10H - number * 12 * HOUR, str(number), 9 if number % 10 else 17) for number in range(2 * days)]
+    house.insert_logs(records("sparse", made))
+    window = {"since": str(made[-1].time_ns), "until": str(MONDAY_10H + HOUR)}
+    for texts, bodies in (
+        ({"limit": "3"}, ["0", "1", "2"]),
+        ({"limit": "2", "level": "error", "offset": "2"}, ["20", "30"]),
+        ({"limit": "2", "order": "oldest"}, ["79", "78"]),
+    ):
+        engine = Overheard(house)
+        question = Logs.read({"service": "sparse", **window, **texts}, MONDAY_10H + HOUR)
+        answer = house.run(Reader(engine).ask(question))
+        assert [row.body for row in answer.rows] == bodies
+        (page,) = [parameters for sql, parameters in engine.asked if "LogAttributes" in sql]
+        times = sorted(row.time_unix_ns for row in answer.rows)
+        length = times[-1] - times[0]
+        # It has one more record than the answer, to see whether there is another.
+        assert length < page["to_ns"] - page["from_ns"] <= 2 * length + 1
+        read = [given["to_ns"] - given["from_ns"] for _, given in engine.asked if "from_ns" in given]
+        assert max(read) < days * 24 * HOUR

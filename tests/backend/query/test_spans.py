@@ -61,6 +61,18 @@ def test_following_next_gives_every_span_once_in_order(house, stored, order, lim
     assert answers[-1].rows
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_an_offset_leaves_out_the_first_and_a_cursor_goes_on_behind_them(house, stored, order):
+    texts = {"service": SERVICE, "order": order, **DAY}
+    every = house.ask(Spans, limit="100", **texts).rows
+    for offset in (0, 1, 7, 41, 49, 50, 1000):
+        first = house.ask(Spans, limit="2", offset=str(offset), **texts)
+        assert first.rows == every[offset : offset + 2]
+        if first.next:
+            following = house.ask(Spans, limit="3", offset=str(offset), cursor=first.next, **texts)
+            assert following.rows == every[offset + 2 : offset + 5]
+
+
 def test_a_window_that_moves_does_not_move_between_pages(house, stored):
     """Spans that arrive, or grow too old, between two answers change nothing in what follows."""
     texts = {"service": SERVICE, "filter": "name=app.a", "order": "oldest", "limit": "5"}
@@ -140,7 +152,17 @@ def test_what_is_no_cursor_is_refused(text):
             Spans.read({"cursor": text}, MONDAY_10H)
 
 
-@pytest.mark.parametrize("parts", ['["newest",0,1,2]', '["newest",0,1,2,3,4]', '["newest",0,1,-2,"",""]', "[1]", "{}"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        '["newest",0,1,2]',
+        '["newest",0,1,0,"\\ud800",""]',
+        '["newest",0,1,2,3,4]',
+        '["newest",0,1,-2,"",""]',
+        "[1]",
+        "{}",
+    ],
+)
 def test_a_cursor_that_was_made_up_is_refused(parts):
     with pytest.raises(InvalidQuestion, match="cursor"):
         Spans.read({"cursor": base64.urlsafe_b64encode(parts.encode()).decode().rstrip("=")}, MONDAY_10H)
