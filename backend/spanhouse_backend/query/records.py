@@ -116,7 +116,7 @@ async def looked_at(engine: Engine, when: When) -> Window:
         return Window(0, LAST_NS)
     return Window(
         max(0, trace["first"] - _AROUND_TRACE_SECONDS) * SECOND_NS,
-        (trace["last"] + _AROUND_TRACE_SECONDS + 1) * SECOND_NS,
+        min(LAST_NS, (trace["last"] + _AROUND_TRACE_SECONDS + 1) * SECOND_NS),
     )
 
 

@@ -10,7 +10,7 @@ from spanhouse_backend.query.answers import Answer, NoRow
 from spanhouse_backend.query.cursors import CURSOR, cursor_parts, cursor_text, no_cursor, other_order
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Filter
-from spanhouse_backend.query.parameters import Limited, Shifted, choice
+from spanhouse_backend.query.parameters import MAX_OFFSET, Limited, Shifted, choice
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.record_pages import NEWEST, OLDEST, ORDERS, Place, count_records, record_page
 from spanhouse_backend.query.records import (
@@ -135,7 +135,7 @@ def _cursor(given: Given) -> Cursor | None:
         return None
     cursor = Cursor(*cursor_parts(given[CURSOR], (str, int, int, int, int, int)))
     inside = 0 <= cursor.from_ns <= cursor.last_ns < cursor.to_ns <= LAST_NS
-    if not inside or not 0 <= cursor.last_hash <= _MAX_HASH or not 0 < cursor.last_copy <= _MAX_HASH:
+    if not inside or not 0 <= cursor.last_hash <= _MAX_HASH or not 0 < cursor.last_copy <= MAX_OFFSET:
         raise no_cursor()
     if cursor.order != _order(given):
         raise other_order(cursor.order)

@@ -51,13 +51,11 @@ class Timeline(Question[TimelineAnswer], name="timeline", row=TimelineRow, answe
     step: Stepped
 
     async def answer(self, engine: Engine) -> TimelineAnswer:
-        """One row a step; none when the window has no beginning, and nothing is stored in it."""
-        window = await looked_at(engine, self.when)
-        if self.when.trace_id or not window.from_ns:
-            window = await stored(engine, window) or Window(0, 0)
-        steps = self.step.cut(window) if window.to_ns else None
-        if steps is None:
+        """One row a step; none when the window has no beginning, or is a trace's, and nothing is there."""
+        window = await self._counted(engine)
+        if window is None:
             return TimelineAnswer(source="raw", accuracy="exact", from_ns=0, to_ns=0, records=0, rows=())
+        steps = self.step.cut(window)
         found = await engine.rows(
             statement(
                 "timeline.sql",
@@ -83,6 +81,15 @@ class Timeline(Question[TimelineAnswer], name="timeline", row=TimelineRow, answe
             records=sum(row.records for row in rows),
             rows=rows,
         )
+
+    async def _counted(self, engine: Engine) -> Window | None:
+        """The window asked for; of a trace, or everything, what there is of it, and None when that is nothing."""
+        window = await looked_at(engine, self.when)
+        if self.when.trace_id:
+            matching = statement("record_extent.sql", within=within(window), filter=condition(self.where))
+            (found,) = await engine.rows(matching)
+            return Window(found["first"], found["last"] + 1) if found["records"] else None
+        return window if window.from_ns else await stored(engine, window)
 
 
 def _row(start: int, end: int, levels: dict[str, int]) -> TimelineRow:
