@@ -16,6 +16,7 @@ from spanhouse_backend.cli.delete import delete, delete_logs
 from spanhouse_backend.cli.doctor.command import doctor
 from spanhouse_backend.cli.errors import errors
 from spanhouse_backend.cli.exchange.export import export
+from spanhouse_backend.cli.exchange.import_logs import import_logs
 from spanhouse_backend.cli.exchange.import_spans import import_spans
 from spanhouse_backend.cli.heatmap import heatmap
 from spanhouse_backend.cli.histogram import histogram
@@ -106,6 +107,7 @@ _COMMANDS = (
     sql,
     export,
     import_spans,
+    import_logs,
     delete,
     delete_logs,
     retention,

@@ -1,4 +1,4 @@
-"""Files that commands write: whole under their name, or not there."""
+"""Files that commands read and write; what they write is whole under its name, or not there."""
 
 import contextlib
 import os
@@ -31,3 +31,13 @@ def target(file: str) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def opened(file: str) -> Iterator[BinaryIO]:
+    """A file, or standard input for `-`."""
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    with Path(file).open("rb") as source:
+        yield source

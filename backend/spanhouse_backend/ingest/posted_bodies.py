@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from spanhouse_backend.errors import MalformedData
-from spanhouse_backend.ingest.posted import Place, Posted
+from spanhouse_backend.ingest.posted import Place, Posted, Write
 from spanhouse_backend.ingest.posted_record import add_record
 
 MAX_LINE_BYTES = 1 << 20
@@ -18,8 +18,8 @@ _OF_A_LOG_RECORD = frozenset({"args", "exc_info", "exc_text", "stack_info", "tas
 _decode = json.JSONDecoder(parse_constant=str).decode
 
 
-def read_ndjson(body: bytes, service: str, arrived_ns: int, *, raw: bool = False) -> Posted:
-    """A record on each line; with `raw`, a line that is no object of JSON is the message of a record.
+def read_ndjson(body: bytes, service: str, arrived_ns: int, *, raw: bool = False, write: Write = add_record) -> Posted:
+    """A record on each line, as `write` has it; with `raw`, a line that is no object of JSON is the message of one.
 
     Here as below, records that say no time are a nanosecond apart, so that they stay in their order.
     """
@@ -35,7 +35,7 @@ def read_ndjson(body: bytes, service: str, arrived_ns: int, *, raw: bool = False
             posted.refuse(place, "", str(error))
             continue
         if record is not None:
-            posted.add(place, record, add_record, service, arrived_ns + number)
+            posted.add(place, record, write, service, arrived_ns + number)
     return posted
 
 

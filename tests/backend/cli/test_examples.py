@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -83,6 +84,9 @@ def begin_with_files(command, run):
         for name in ("spans.parquet", "errors.jsonl", "more.jsonl", "checkout.jsonl"):
             run(f"export {name}")
         subprocess.run(["gzip", "checkout.jsonl"], check=True)
+    if "spanhouse import-logs" in command:
+        for name in ("app.ndjson", "clicks.ndjson", "app.log"):
+            Path(name).write_text('{"message": "out of tea"}\n')
 
 
 @pytest.mark.parametrize("example", list(examples()))
