@@ -43,7 +43,7 @@ Durations are integer nanoseconds in fields ending in _ns, times Unix nanosecond
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from spanhouse.query.answer import Answer
 '''

@@ -9,6 +9,7 @@ import typing
 import pytest
 from data_points import Stream, body, explicit, exponential
 from harness import EXPORT_LOGS, EXPORT_METRICS
+from log_records import Made, records
 from otlp_requests import log_request, request
 
 import spanhouse
@@ -34,6 +35,8 @@ def trace_id(shared_server):
     took.explicit.append(explicit([0.2, 99.0], START_NS, START_NS, extremes=False))
     took.exponential.append(exponential([0.2, 0.4], START_NS, START_NS))
     shared_server.export(body(took), method=EXPORT_METRICS)
+    clicks = records("client", [Made(START_NS, '{"n":1,"deep":[{"x":null}]}', event="clicks", attributes={"n": "1"})])
+    shared_server.export(clicks.SerializeToString(), method=EXPORT_LOGS)
     logged = log_request("client", ["one", "two", "three"], time_ns=START_NS)
     shared_server.export(logged.SerializeToString(), method=EXPORT_LOGS)
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
@@ -54,6 +57,7 @@ def arguments(name, trace_id):
     }
     named = WINDOW | {"name": "f0"}
     special = {"trace": {"trace_id": trace_id}, "compare": windows, "callers": named, "callees": named, "rules": {}}
+    special |= dict.fromkeys(("events", "event_schema"), WINDOW | {"stream": "clicks"})
     special["metric_percentiles"] = WINDOW | {"name": "took"}
     return special.get(name, WINDOW | ({"step": "1m"} if name in ("series", "heatmap", "timeline") else {}))
 

@@ -15,6 +15,7 @@ from spanhouse_backend.cli.copy import copy
 from spanhouse_backend.cli.delete import delete, delete_logs
 from spanhouse_backend.cli.doctor.command import doctor
 from spanhouse_backend.cli.errors import errors
+from spanhouse_backend.cli.events import event_schema, events, streams
 from spanhouse_backend.cli.exchange.export import export
 from spanhouse_backend.cli.exchange.import_logs import import_logs
 from spanhouse_backend.cli.exchange.import_spans import import_spans
@@ -100,6 +101,9 @@ _COMMANDS = (
     spans,
     trace,
     logs,
+    streams,
+    events,
+    event_schema,
     metrics,
     metric,
     log,

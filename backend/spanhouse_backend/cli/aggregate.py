@@ -1,4 +1,4 @@
-"""`spanhouse aggregate`: any figures of any groups of calls, without SQL."""
+"""`spanhouse aggregate`: any figures of any groups of calls, log records or events, without SQL."""
 
 from rich.console import Console
 
@@ -13,12 +13,14 @@ Examples:
   spanhouse aggregate checkout.pay --select 'count,p99(duration),sum(attr.bytes)' --group attr.user.tier
   spanhouse aggregate --select count,errors --group service --step 1h --since 1d
   spanhouse aggregate --select 'max(attr.bytes)' --order-by 'max(attr.bytes)' --limit 5 --filter status=error
+  spanhouse aggregate --of logs --group service,level --since 1d
+  spanhouse aggregate --of events --stream shop.clicks --select 'count,sum(attr.num_clicks)' --group attr.user
 """
 
 
 @question_command(Aggregate, examples=_EXAMPLES, positional="name")
 def aggregate(answer: Answered, out: Console) -> None:
-    """Show what figures of calls come to (counts, sums, percentiles, of durations or attributes), by group and step."""
+    """Show what figures of calls, log records or events come to (counts, sums, percentiles), by group and step."""
     title(answer, out)
     rows = answer.rows
     steps = [iso_time(row["start_unix_ns"]) for row in rows if row["start_unix_ns"] is not None]

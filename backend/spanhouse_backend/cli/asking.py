@@ -79,7 +79,7 @@ def question_command(
     """
 
     def decorate(show: Show) -> click.Command:
-        @click.command(show.__name__.rstrip("_"), help=show.__doc__, epilog=examples)
+        @click.command(show.__name__.rstrip("_").replace("_", "-"), help=show.__doc__, epilog=examples)
         @question_options(asked, positional)
         @format_option
         @where_options

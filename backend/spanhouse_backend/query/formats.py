@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple, Protocol, Union, get_args, get_orig
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.statements import Fragment, statement
 
-_SCALARS = {bool: "Bool", int: "Int64", float: "Float64", str: "String"}
+# What may be anything is a text: of JSON, unless it is one itself.
+_SCALARS = {bool: "Bool", int: "Int64", float: "Float64", str: "String", Any: "String"}
 
 
 class Format(NamedTuple):

@@ -30,6 +30,8 @@ FILTER = Parameter("filter", "Only records like these: 'level>=warn scope^=app. 
 _MAX_TEXT_CHARACTERS = 1024
 # What is logged before its trace began, or after it ended: clocks differ, and some is written late.
 _AROUND_TRACE_SECONDS = 3600
+MAX_HASH = 2**64 - 1
+_RECORD_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{16})")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
 
 # The times as the primary key and the partitions have them, in whole seconds, and then exactly.
@@ -55,6 +57,14 @@ class RecordKey(NamedTuple):
     def id(self) -> str:
         """32 hexadecimal digits, which are in order as the keys are."""
         return f"{self.time_ns:016x}{self.hash:016x}"
+
+
+def parse_record_id(parameter: str, text: str) -> RecordKey:
+    """The key that an id is. Raises InvalidQuestion naming `parameter`."""
+    digits = _RECORD_ID.fullmatch(text.strip().lower())
+    if not digits:
+        raise InvalidQuestion(parameter, f"{text[:100]!r} is not 32 hexadecimal digits")
+    return RecordKey(int(digits[1], 16), int(digits[2], 16))
 
 
 class When(NamedTuple):

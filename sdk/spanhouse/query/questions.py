@@ -17,6 +17,9 @@ from spanhouse.query.rows import (
     CompareRow,
     DeleteAnswer,
     ErrorRow,
+    EventPartRow,
+    EventsAnswer,
+    EventSchemaAnswer,
     FunctionRow,
     HeatmapRow,
     HistogramRow,
@@ -35,6 +38,8 @@ from spanhouse.query.rows import (
     ServiceRow,
     SpanRow,
     SpansAnswer,
+    StreamEventRow,
+    StreamRow,
     TimelineAnswer,
     TimelineRow,
     TraceAnswer,
@@ -63,6 +68,9 @@ _TRACE: Asking[TraceAnswer] = Asking("GET", "/trace/{trace_id}", TraceAnswer, Sp
 _LOGS: Asking[LogsAnswer] = Asking("GET", "/logs", LogsAnswer, LogRow)
 _LOG: Asking[Answer[WholeLogRow]] = Asking("GET", "/logs/{record_id}", Answer, WholeLogRow)
 _TIMELINE: Asking[TimelineAnswer] = Asking("GET", "/timeline", TimelineAnswer, TimelineRow)
+_STREAMS: Asking[Answer[StreamRow]] = Asking("GET", "/streams", Answer, StreamRow)
+_EVENTS: Asking[EventsAnswer] = Asking("GET", "/events", EventsAnswer, StreamEventRow)
+_EVENT_SCHEMA: Asking[EventSchemaAnswer] = Asking("GET", "/event_schema", EventSchemaAnswer, EventPartRow)
 _METRICS: Asking[Answer[MetricRow]] = Asking("GET", "/metrics", Answer, MetricRow)
 _METRIC_PERCENTILES: Asking[Answer[MetricPercentilesRow]] = Asking(
     "GET", "/metric_percentiles", Answer, MetricPercentilesRow
@@ -205,6 +213,8 @@ class Questions(ABC):
     def aggregate(
         self,
         *,
+        of: str | None = None,
+        stream: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         service: str | None = None,
@@ -218,23 +228,27 @@ class Questions(ABC):
         limit: int | None = None,
         timeout: float | None = None,
     ) -> Answer[AggregateRow]:
-        """What do these figures come to, for each group of calls, in each step of time?
+        """What do these figures come to, for each group of calls, log records or events, in each step of time?
 
-        It reads the spans themselves: whatever they have can be filtered by, grouped by and added up, and all is
-        exact.
+        It reads the spans or records themselves: whatever they have can be filtered by, grouped by and added up,
+        and all is exact.
 
+        of: What is added up: spans, log records, or events, which are log records with a name. Default: spans.
+        stream: Of events: only those of this stream.
         since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
             "2026-01-31T09:00Z+1h". Everything stored if not given.
         until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
             "7d". Now if not given.
         service: Only this service.
-        name: Only this function: the name of its spans.
-        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        name: Of spans: only this function, the name of its spans.
+        filter: Only those like these: 'status=error duration>50ms attr.user.tier=gold', of records 'level>=warn
+            attr.n>1'.
         select: Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50,
-            p99.9) of duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'. Default:
-            count,errors,avg(duration),p99(duration).
-        group: What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY,
-            resource.KEY; "none" is all calls together. Default: service,name.
+            p99.9) of attr.KEY, resource.KEY or (of spans) duration: 'count,p99(duration),sum(attr.bytes)'. Without
+            it, of spans 'count,errors,avg(duration),p99(duration)', of logs 'count,errors', of events 'count'.
+        group: What to group by, separated by commas: of spans service, name, kind, status, scope, error.type; of
+            records service, scope, event, level, severity, body; of all attr.KEY and resource.KEY; "none" is all
+            together. Without it, of spans 'service,name', of logs 'service,level', of events 'event'.
         step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
             not given.
         timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
@@ -247,6 +261,8 @@ class Questions(ABC):
         return self._ask(
             _AGGREGATE,
             timeout,
+            of=of,
+            stream=stream,
             since=since,
             until=until,
             service=service,
@@ -947,6 +963,158 @@ class Questions(ABC):
             timezone=timezone,
         )
 
+    def streams(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[StreamRow]:
+        """Which streams of events are there, with how many events, of whom?
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(_STREAMS, timeout, since=since, until=until, service=service, filter=filter, limit=limit)
+
+    def events(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        after_id: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> EventsAnswer:
+        """What happened, event by event, as it was put?
+
+        Following `next` gives every event of the window once, in order; a window that is relative ("1h") stays
+        where it was when the first answer was given.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        order: Which events come first. Default: oldest.
+        after_id: Goes on after this event: its `@id`. For programs that keep where they are; between the answers of
+            one question, cursor also tells events apart that are the same in everything.
+        cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _EVENTS,
+            timeout,
+            since=since,
+            until=until,
+            stream=stream,
+            service=service,
+            filter=filter,
+            order=order,
+            after_id=after_id,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    def each_event(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        after_id: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[StreamEventRow]:
+        """Every row of `events`, in order, asked for answer by answer; `limit` is the rows of each.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        order: Which events come first. Default: oldest.
+        after_id: Goes on after this event: its `@id`. For programs that keep where they are; between the answers of
+            one question, cursor also tells events apart that are the same in everything.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        cursor = ""
+        while True:
+            answer = self.events(
+                cursor=cursor,
+                since=since,
+                until=until,
+                stream=stream,
+                service=service,
+                filter=filter,
+                order=order,
+                after_id=after_id,
+                limit=limit,
+                timeout=timeout,
+            )
+            for row in answer.rows:
+                yield row
+            cursor = answer.next
+            if not cursor:
+                return
+
+    def event_schema(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        events: int | None = None,
+        timeout: float | None = None,
+    ) -> EventSchemaAnswer:
+        """What do the events of a stream look like? A JSON Schema that the newest of them are valid by.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        events: Infer it from so many events, the newest. Default: 1000.
+        timeout: Seconds, instead of the client's.
+        """
+        return self._ask(
+            _EVENT_SCHEMA,
+            timeout,
+            since=since,
+            until=until,
+            stream=stream,
+            service=service,
+            filter=filter,
+            events=events,
+        )
+
     def metrics(
         self,
         *,
@@ -1242,6 +1410,8 @@ class AsyncQuestions(ABC):
     async def aggregate(
         self,
         *,
+        of: str | None = None,
+        stream: str | None = None,
         since: Time | None = None,
         until: Time | None = None,
         service: str | None = None,
@@ -1255,23 +1425,27 @@ class AsyncQuestions(ABC):
         limit: int | None = None,
         timeout: float | None = None,
     ) -> Answer[AggregateRow]:
-        """What do these figures come to, for each group of calls, in each step of time?
+        """What do these figures come to, for each group of calls, log records or events, in each step of time?
 
-        It reads the spans themselves: whatever they have can be filtered by, grouped by and added up, and all is
-        exact.
+        It reads the spans or records themselves: whatever they have can be filtered by, grouped by and added up,
+        and all is exact.
 
+        of: What is added up: spans, log records, or events, which are log records with a name. Default: spans.
+        stream: Of events: only those of this stream.
         since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
             "2026-01-31T09:00Z+1h". Everything stored if not given.
         until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
             "7d". Now if not given.
         service: Only this service.
-        name: Only this function: the name of its spans.
-        filter: Only calls like these: 'status=error duration>50ms attr.user.tier=gold name~"app.*"'.
+        name: Of spans: only this function, the name of its spans.
+        filter: Only those like these: 'status=error duration>50ms attr.user.tier=gold', of records 'level>=warn
+            attr.n>1'.
         select: Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50,
-            p99.9) of duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'. Default:
-            count,errors,avg(duration),p99(duration).
-        group: What to group by, separated by commas: service, name, kind, status, scope, error.type, attr.KEY,
-            resource.KEY; "none" is all calls together. Default: service,name.
+            p99.9) of attr.KEY, resource.KEY or (of spans) duration: 'count,p99(duration),sum(attr.bytes)'. Without
+            it, of spans 'count,errors,avg(duration),p99(duration)', of logs 'count,errors', of events 'count'.
+        group: What to group by, separated by commas: of spans service, name, kind, status, scope, error.type; of
+            records service, scope, event, level, severity, body; of all attr.KEY and resource.KEY; "none" is all
+            together. Without it, of spans 'service,name', of logs 'service,level', of events 'event'.
         step: Cut the window into steps of this length as well: 10s, 1m, 15m, 1h, 1d, 1w; whole seconds. Not cut if
             not given.
         timezone: In whose time steps begin at round times: an IANA name such as "Europe/Berlin". Default: UTC.
@@ -1284,6 +1458,8 @@ class AsyncQuestions(ABC):
         return await self._ask(
             _AGGREGATE,
             timeout,
+            of=of,
+            stream=stream,
             since=since,
             until=until,
             service=service,
@@ -1982,6 +2158,158 @@ class AsyncQuestions(ABC):
             filter=filter,
             step=step,
             timezone=timezone,
+        )
+
+    async def streams(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Answer[StreamRow]:
+        """Which streams of events are there, with how many events, of whom?
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(_STREAMS, timeout, since=since, until=until, service=service, filter=filter, limit=limit)
+
+    async def events(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        after_id: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> EventsAnswer:
+        """What happened, event by event, as it was put?
+
+        Following `next` gives every event of the window once, in order; a window that is relative ("1h") stays
+        where it was when the first answer was given.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        order: Which events come first. Default: oldest.
+        after_id: Goes on after this event: its `@id`. For programs that keep where they are; between the answers of
+            one question, cursor also tells events apart that are the same in everything.
+        cursor: Goes on where an answer ended: its `next`. Everything else as it was asked there.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _EVENTS,
+            timeout,
+            since=since,
+            until=until,
+            stream=stream,
+            service=service,
+            filter=filter,
+            order=order,
+            after_id=after_id,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    async def each_event(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        order: str | None = None,
+        after_id: str | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[StreamEventRow]:
+        """Every row of `events`, in order, asked for answer by answer; `limit` is the rows of each.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        order: Which events come first. Default: oldest.
+        after_id: Goes on after this event: its `@id`. For programs that keep where they are; between the answers of
+            one question, cursor also tells events apart that are the same in everything.
+        limit: At most this many rows. Default: 50.
+        timeout: Seconds, instead of the client's.
+        """
+        cursor = ""
+        while True:
+            answer = await self.events(
+                cursor=cursor,
+                since=since,
+                until=until,
+                stream=stream,
+                service=service,
+                filter=filter,
+                order=order,
+                after_id=after_id,
+                limit=limit,
+                timeout=timeout,
+            )
+            for row in answer.rows:
+                yield row
+            cursor = answer.next
+            if not cursor:
+                return
+
+    async def event_schema(
+        self,
+        stream: str,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        service: str | None = None,
+        filter: str | None = None,
+        events: int | None = None,
+        timeout: float | None = None,
+    ) -> EventSchemaAnswer:
+        """What do the events of a stream look like? A JSON Schema that the newest of them are valid by.
+
+        since: Where the window begins: ISO 8601, a Unix time, or an age such as "15m", "1h", "7d"; or all of it:
+            "2026-01-31T09:00Z+1h". Everything stored if not given.
+        until: Where the window ends, itself not included: ISO 8601, a Unix time, or an age such as "15m", "1h",
+            "7d". Now if not given.
+        stream: Which stream: the name of its events.
+        service: Only this service.
+        filter: Only events like these: 'attr.user=40 attr.num_clicks>5 attr.source~"^https?:"'.
+        events: Infer it from so many events, the newest. Default: 1000.
+        timeout: Seconds, instead of the client's.
+        """
+        return await self._ask(
+            _EVENT_SCHEMA,
+            timeout,
+            since=since,
+            until=until,
+            stream=stream,
+            service=service,
+            filter=filter,
+            events=events,
         )
 
     async def metrics(

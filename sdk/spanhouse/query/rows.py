@@ -5,7 +5,7 @@ Durations are integer nanoseconds in fields ending in _ns, times Unix nanosecond
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from spanhouse.query.answer import Answer
 
@@ -64,10 +64,10 @@ class PercentilesRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AggregateRow:
-    """One group of calls, in one step: `group` has its value of each field, '' where a span does not have it.
+    """One group, in one step: `group` has its value of each field, '' for a span or record that does not have it.
 
     `start_unix_ns` is where the step begins, null when the window is not cut. `figures` are by name: those of
-    durations in nanoseconds, null where no call of the group has a number there.
+    durations in nanoseconds, null where nothing of the group has a number there.
     """
 
     start_unix_ns: int | None
@@ -446,6 +446,61 @@ class TimelineAnswer(Answer[TimelineRow]):
     """The steps in order of time, and how many `records` all of them have together."""
 
     records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRow:
+    """One stream: how many events of which services, and when the first and the last of them happened."""
+
+    name: str
+    count: int
+    first_unix_ns: int
+    last_unix_ns: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEventRow:
+    """One event of a stream. Ids are lower-case hexadecimal; in order of `id`, events are in order of time.
+
+    `event` is its payload as it was put, with `@id` and `@time`, its `id` and when it happened in ISO 8601: it can be
+    put again as it is. Of senders whose events have a text for a body, that is its `@body`.
+    """
+
+    id: str
+    time_unix_ns: int
+    service: str
+    trace_id: str
+    span_id: str
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsAnswer(Answer[StreamEventRow]):
+    """Events in the order asked for; `next` is the cursor that the rest begins at, "" at the end."""
+
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPartRow:
+    """What was seen at one place of the payloads: keys with dots between them, and [] for the items of a list.
+
+    `types` are JSON Schema's. It is `required` when every object at its place has it.
+    """
+
+    path: str
+    types: tuple[str, ...]
+    values: int
+    required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSchemaAnswer(Answer[EventPartRow]):
+    """The JSON Schema (draft 2020-12) of payloads, inferred from so many `events`; its parts are the rows."""
+
+    json_schema: Mapping[str, Any]
+    events: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,7 @@ NAMES = {
     "slowest": "slow",
     "attribute_impact": "impact",
     "delete_logs": "delete-logs",
+    "event_schema": "event-schema",
 }
 
 

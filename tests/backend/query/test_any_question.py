@@ -99,9 +99,13 @@ VALUES = {
 DATA_POINTS = st.sampled_from(
     ["attr.n", "attr.n>1 or not unit=s", "name^=to", "scope~m resource.x!=1", 'service in (shop, "a b")', "unit"]
 )
-# What some questions take something else for.
+STREAMS = st.sampled_from(["clicks", "nothing"])
+# What some questions take something else for, or alone.
 OWN = {
     "logs": {"filter": RECORD_FILTERS},
+    "streams": {"filter": RECORD_FILTERS},
+    "events": {"filter": RECORD_FILTERS, "stream": STREAMS},
+    "event_schema": {"filter": RECORD_FILTERS, "stream": STREAMS},
     "timeline": {"filter": RECORD_FILTERS},
     "trends": {"level": st.just("p90")},
     "metrics": {"filter": DATA_POINTS},
@@ -117,7 +121,10 @@ SHORT = {"since": st.sampled_from(["2026-01-05T09:30Z+2h", "2026-01-05T10:00Z+1d
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(house):
-    """Thirty spans of three functions within two hours, a metric, and 26 records, one of each severity number."""
+    """Thirty spans of three functions within two hours, a metric, an event, and a record of each severity number."""
+    house.insert_logs(
+        records("clicked", [Made(MONDAY_10H, '{"n":1,"deep":[{}]}', event="clicks", attributes={"n": "1"})])
+    )
     house.insert(
         *(
             request(
@@ -152,10 +159,11 @@ def stored(house):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_parameters_that_make_sense_are_answered_as_described(house, question, data):
-    names = [parameter.name for parameter in question.parameters() if parameter.name in VALUES]
+    values = VALUES | OWN.get(question.name, {})
+    names = [parameter.name for parameter in question.parameters() if parameter.name in values]
     required = {parameter.name for parameter in question.parameters() if parameter.required}
     by_steps = "step" in names
-    values = VALUES | OWN.get(question.name, {}) | (SHORT if by_steps else {})
+    values |= SHORT if by_steps else {}
     texts = {
         name: data.draw(values[name], label=name)
         for name in names

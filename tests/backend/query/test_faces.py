@@ -8,9 +8,11 @@ from dataclasses import fields
 from urllib.parse import urlencode
 
 import grpc
+import pyarrow as pa
 import pytest
 from data_points import Stream, body, explicit, exponential
 from fastapi import FastAPI
+from log_records import Made, records
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from otlp_requests import log_request, request
 from query_house import MINUTE, MONDAY_10H, PATIENCE_SECONDS, get
@@ -58,6 +60,10 @@ def stored(house):
     took.explicit.append(explicit([0.2, 99.0], MONDAY_10H, MONDAY_10H, extremes=False))
     took.exponential.append(exponential([0.2, 0.4], MONDAY_10H, MONDAY_10H))
     house.run(house.store.insert(METRICS, join([frame(body(took))]), []))
+    clicks = ['{"n":1,"deep":{"x":[1.5,null]}}', '{"n":2,"said":"grüß"}']
+    house.insert_logs(
+        records("faces", [Made(MONDAY_10H, body, event="clicks", attributes={"n": "1"}) for body in clicks])
+    )
     house.insert_logs(log_request("faces", ["hello", "hello again", "Hello", "bye"], time_ns=MONDAY_10H))
     return messages[0].resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
@@ -98,6 +104,15 @@ def test_a_trace_is_the_same_over_grpc_and_rest(house, query, stored):
     assert response.status_code == 200
     assert response.json() == document(answer)
     assert [row.name for row in answer.rows] == ["f1"]
+
+
+def test_events_are_there_as_arrow(house, stored):
+    """A map of texts: of what is none, its JSON."""
+    response = house.get("/api/v1/events?stream=clicks&service=faces&format=arrow")
+    table = pa.ipc.open_stream(response.content).read_all()
+    events = [row["event"] for row in table.to_pylist(maps_as_pydicts="strict")]
+    assert sorted(event["n"] for event in events) == ["1", "2"]
+    assert {event.get("deep") for event in events} == {None, '{"x":[1.5,null]}'}
 
 
 def test_a_record_is_the_same_over_grpc_and_rest(house, query, stored):
@@ -216,6 +231,10 @@ EVERY = [
     ("spans", {"limit": "2", "order": "oldest"}),
     ("metrics", {}),
     ("metric_percentiles", {"name": "took", "group": "attr.n,service", "step": "1m"}),
+    ("aggregate", {"of": "events", "select": "count,sum(attr.n)", "group": "event,attr.n", "step": "1m"}),
+    ("streams", {}),
+    ("events", {"stream": "clicks", "limit": "1"}),
+    ("event_schema", {"stream": "clicks"}),
     ("logs", {"level": "info", "text": "HELLO", "limit": "2"}),
     ("timeline", {"level": "warn", "step": "1m"}),
     ("rules", {"limit": "1"}),

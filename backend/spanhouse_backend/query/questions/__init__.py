@@ -12,6 +12,7 @@ from spanhouse_backend.query.questions.compare import Compare
 from spanhouse_backend.query.questions.delete import Delete
 from spanhouse_backend.query.questions.delete_logs import DeleteLogs
 from spanhouse_backend.query.questions.errors import Errors
+from spanhouse_backend.query.questions.events import Events, EventSchema, Streams
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.questions.heatmap import Heatmap
 from spanhouse_backend.query.questions.histogram import Histogram
@@ -51,6 +52,9 @@ QUESTIONS: tuple[type[Question[Any]], ...] = (
     Logs,
     Log,
     Timeline,
+    Streams,
+    Events,
+    EventSchema,
     Metrics,
     MetricPercentiles,
     Rules,

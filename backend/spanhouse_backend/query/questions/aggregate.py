@@ -1,31 +1,60 @@
-"""`aggregate`: any figures of any groups of calls, step by step or not: what people would write SQL for."""
+"""`aggregate`: any figures of any groups of calls, log records or events, step by step or not.
+
+It is what people would write SQL for.
+"""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.query.aggregated import AGGREGATED, Aggregated
 from spanhouse_backend.query.answers import Answer, finite
 from spanhouse_backend.query.conditions import condition, subject
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.filters import field
-from spanhouse_backend.query.parameters import Filtered, Limited, Windowed
+from spanhouse_backend.query.filters import Filter, both, equals, field
+from spanhouse_backend.query.grouping import read_group
+from spanhouse_backend.query.parameters import SERVICE, Limited, Windowed, choice, narrowed, plain
 from spanhouse_backend.query.percentiles import parse_level
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
-from spanhouse_backend.query.questions.percentiles import GROUP, group_of_calls
+from spanhouse_backend.query.records import stored
 from spanhouse_backend.query.sources import nearest_rank_of_spans, notes, since_first, step_of
 from spanhouse_backend.query.statements import Fragment, statement
 from spanhouse_backend.query.steps import CUT, Cut
-from spanhouse_backend.query.times import SECOND_NS
-from spanhouse_backend.query.vocabulary import Field
+from spanhouse_backend.query.times import SECOND_NS, Window
+from spanhouse_backend.query.vocabulary import RECORDS, SPANS, Field
 
 MAX_FIGURES = 10
+
+
+def _defaults(parameter: str) -> str:
+    return ", ".join(f"of {name} {getattr(of, parameter)!r}" for name, of in AGGREGATED.items())
+
+
+OF = Parameter(
+    "of",
+    "What is added up: spans, log records, or events, which are log records with a name.",
+    "spans",
+    {"type": "string", "enum": list(AGGREGATED)},
+)
+STREAM = Parameter("stream", "Of events: only those of this stream.")
+NAME = Parameter("name", "Of spans: only this function, the name of its spans.")
 SELECT = Parameter(
     "select",
     "Which figures, separated by commas: count, errors, and min, max, avg, sum or a percentile (p50, p99.9) of "
-    "duration, attr.KEY or resource.KEY: 'count,p99(duration),sum(attr.bytes)'.",
-    "count,errors,avg(duration),p99(duration)",
+    "attr.KEY, resource.KEY or (of spans) duration: 'count,p99(duration),sum(attr.bytes)'. "
+    f"Without it, {_defaults('select')}.",
+)
+GROUP = Parameter(
+    "group",
+    "What to group by, separated by commas: of spans service, name, kind, status, scope, error.type; of records "
+    'service, scope, event, level, severity, body; of all attr.KEY and resource.KEY; "none" is all together. '
+    f"Without it, {_defaults('group')}.",
+)
+FILTER = Parameter(
+    "filter",
+    "Only those like these: 'status=error duration>50ms attr.user.tier=gold', of records 'level>=warn attr.n>1'.",
 )
 ORDER = Parameter(
     "order_by",
@@ -34,11 +63,10 @@ ORDER = Parameter(
 )
 _FIELD = r'(?:duration|(?:attr|resource)\.(?:"(?:[^"\\]|\\.)*"|[\w.\-/]+))'
 _FIGURE = re.compile(rf"\s*(?:(count|errors)|(min|max|avg|sum|p[0-9.]+)\(\s*({_FIELD})\s*\))\s*(,|$)")
-_COUNTED = {"count": Fragment("count()"), "errors": Fragment("countIf(StatusCode IN ('Error', 'STATUS_CODE_ERROR'))")}
-# NULL where no span of the group has a number there.
+# NULL where nothing of the group has a number there.
 _FUNCTIONS = {name: f"{name}OrNull({{value}})" for name in ("min", "max", "avg", "sum")}
 _PERCENTILE = "quantileExactOrNull({level})({value})"
-_DURATION = Fragment("Duration")
+_COUNT, _DURATION = Fragment("count()"), Fragment("Duration")
 # What is no finite number is none: "12 ms" as much as "inf".
 _NUMBER = "if(isFinite(toFloat64OrNull({text}) AS {name}), {name}, NULL)"
 _UPWARDS, _DOWNWARDS = "ASC", "DESC"
@@ -61,10 +89,10 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AggregateRow:
-    """One group of calls, in one step: `group` has its value of each field, '' where a span does not have it.
+    """One group, in one step: `group` has its value of each field, '' for a span or record that does not have it.
 
     `start_unix_ns` is where the step begins, null when the window is not cut. `figures` are by name: those of
-    durations in nanoseconds, null where no call of the group has a number there.
+    durations in nanoseconds, null where nothing of the group has a number there.
     """
 
     start_unix_ns: int | None
@@ -72,8 +100,32 @@ class AggregateRow:
     figures: Mapping[str, float | None]
 
 
+def _of(given: Given) -> Aggregated:
+    of = AGGREGATED[choice(OF.name, given[OF], tuple(AGGREGATED))]
+    if given[NAME] and of.vocabulary is not SPANS:
+        raise InvalidQuestion(NAME.name, "only spans have a name: the name of events is their stream")
+    if given[STREAM] and of is not AGGREGATED["events"]:
+        raise InvalidQuestion(STREAM.name, "only events are of a stream: ask with of=events")
+    return of
+
+
+def _where(given: Given) -> Filter:
+    of = _of(given)
+    if of.vocabulary is SPANS:
+        return narrowed(given, SPANS, FILTER, NAME, SERVICE)
+    where = both(of.where, narrowed(given, RECORDS, FILTER, SERVICE))
+    stream = plain(STREAM.name, given[STREAM])
+    return both(equals("event", stream, RECORDS), where) if stream else where
+
+
+def _group(given: Given) -> Mapping[str, Field]:
+    of = _of(given)
+    return read_group(given, replace(GROUP, default=of.group), of.vocabulary)
+
+
 def _figures(given: Given) -> tuple[Figure, ...]:
-    text, position, more = given[SELECT], 0, True
+    of = _of(given)
+    text, position, more = given[SELECT] or of.select, 0, True
     figures: dict[str, Figure] = {}
     while more:
         match = _FIGURE.match(text, position)
@@ -85,9 +137,9 @@ def _figures(given: Given) -> tuple[Figure, ...]:
                 text=text,
                 column=position + 1,
             )
-        of = field(SELECT.name, match[3]) if match[3] else None
+        value = field(SELECT.name, match[3], of.vocabulary) if match[3] else None
         name = match[1] or f"{match[2]}({match[3]})"
-        figures[name] = Figure(name, match[1] or match[2], of)
+        figures[name] = Figure(name, match[1] or match[2], value)
         position, more = match.end(), bool(match[4])
     if len(figures) > MAX_FIGURES:
         raise InvalidQuestion(SELECT.name, f"more than {MAX_FIGURES} figures are too many")
@@ -99,7 +151,7 @@ def _order(given: Given) -> Order:
     if way not in {"asc", "desc"}:
         column, way = given[ORDER].strip(), ""
     figures = [figure.name for figure in _figures(given)]
-    columns = [*figures, *group_of_calls(given), *(["time"] if given[CUT] else [])]
+    columns = [*figures, *_group(given), *(["time"] if given[CUT] else [])]
     column = column.strip()
     if column and column not in columns:
         raise InvalidQuestion(ORDER.name, f"{column[:100]!r} is not in the answer: there are {', '.join(columns)}")
@@ -110,15 +162,17 @@ def _order(given: Given) -> Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateRow):
-    """What do these figures come to, for each group of calls, in each step of time?
+    """What do these figures come to, for each group of calls, log records or events, in each step of time?
 
-    It reads the spans themselves: whatever they have can be filtered by, grouped by and added up, and all is exact.
+    It reads the spans or records themselves: whatever they have can be filtered by, grouped by and added up, and all is
+    exact.
     """
 
+    of: Annotated[Aggregated, Reads(_of, OF, STREAM)]
     window: Windowed
-    where: Filtered
+    where: Annotated[Filter, Reads(_where, SERVICE, NAME, FILTER)]
     select: Annotated[tuple[Figure, ...], Reads(_figures, SELECT)]
-    group: Annotated[Mapping[str, Field], Reads(group_of_calls, GROUP)]
+    group: Annotated[Mapping[str, Field], Reads(_group, GROUP)]
     cut: Cut
     order: Annotated[Order, Reads(_order, ORDER)]
     limit: Limited
@@ -127,13 +181,15 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
         """One row a group and step that has calls, at most `limit`."""
         window, start = self.window, Fragment("NULL")
         if self.cut:
-            steps = self.cut.cut(await since_first(engine, window))
+            steps = self.cut.cut(await self._since_first(engine))
             window, start = steps.window, step_of("Timestamp", steps)
         keys = _columns([subject(one, f"group_{number}") for number, one in enumerate(self.group.values())], "Group")
-        figures = _columns([_figure(one, number) for number, one in enumerate(self.select)], "Figure")
+        figures = _columns([self._figure(one, number) for number, one in enumerate(self.select)], "Figure")
         asked = statement(
             "aggregate.sql",
-            {"from_ns": window.from_ns, "to_ns": window.to_ns, "limit": self.limit},
+            {"limit": self.limit},
+            table=self.of.table,
+            within=self.of.within(window),
             start=start,
             groups=keys,
             figures=figures,
@@ -146,9 +202,15 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
             accuracy="exact",
             from_ns=window.from_ns,
             to_ns=window.to_ns,
-            notes=await notes(engine, "raw", *window),
+            notes=await notes(engine, "raw", *window) if self.of.vocabulary is SPANS else (),
             rows=tuple(map(self._row, await engine.rows(asked))),
         )
+
+    async def _since_first(self, engine: Engine) -> Window:
+        """The window, but that of everything stored begins when the first of it was."""
+        if self.of.vocabulary is SPANS or self.window.from_ns:
+            return await since_first(engine, self.window)
+        return await stored(engine, self.window) or Window(self.window.to_ns - 1, self.window.to_ns)
 
     def _ordered(self) -> Fragment:
         """The column that is asked for, then all that tells rows apart: the same question gives the same answer."""
@@ -157,6 +219,16 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
         names |= {figure.name: f"Figure{number}" for number, figure in enumerate(self.select)}
         first = f"{names[self.order.column]} {self.order.direction} NULLS LAST"
         return Fragment(", ".join([first, "Start", *(names[name] for name in self.group)]))
+
+    def _figure(self, figure: Figure, number: int) -> Fragment:
+        if figure.of is None:
+            return self.of.errors if figure.function == "errors" else _COUNT
+        value = _value(figure.of, number)
+        level = parse_level(figure.function)
+        if level is None:
+            return Fragment(_FUNCTIONS[figure.function].format(value=value.sql), value.parameters)
+        parameters = {**value.parameters, f"level_{number}": nearest_rank_of_spans(level)}
+        return Fragment(_PERCENTILE.format(level=f"{{level_{number}:Float64}}", value=value.sql), parameters)
 
     def _row(self, values: Mapping[str, Any]) -> AggregateRow:
         start = values["Start"]
@@ -167,19 +239,8 @@ class Aggregate(Question[Answer[AggregateRow]], name="aggregate", row=AggregateR
         )
 
 
-def _figure(figure: Figure, number: int) -> Fragment:
-    if figure.of is None:
-        return _COUNTED[figure.function]
-    value = _value(figure.of, number)
-    level = parse_level(figure.function)
-    if level is None:
-        return Fragment(_FUNCTIONS[figure.function].format(value=value.sql), value.parameters)
-    parameters = {**value.parameters, f"level_{number}": nearest_rank_of_spans(level)}
-    return Fragment(_PERCENTILE.format(level=f"{{level_{number}:Float64}}", value=value.sql), parameters)
-
-
 def _value(of: Field, number: int) -> Fragment:
-    """The number that a span has there, NULL for none."""
+    """The number that a span or record has there, NULL for none."""
     if of.kind == "duration":
         return _DURATION
     text = subject(of, f"figure_{number}")

@@ -1,18 +1,17 @@
 """`logs` and `log`: log records, page by page, and one whole."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer, NoRow
-from spanhouse_backend.query.cursors import CURSOR, cursor_parts, cursor_text, no_cursor, other_order
+from spanhouse_backend.query.cursors import CURSOR
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Filter
-from spanhouse_backend.query.parameters import MAX_OFFSET, Limited, Shifted, choice
+from spanhouse_backend.query.parameters import Limited, Shifted, choice
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
-from spanhouse_backend.query.record_pages import NEWEST, OLDEST, ORDERS, Place, count_records, record_page
+from spanhouse_backend.query.record_cursors import RecordCursor, cursor_page, read_cursor
+from spanhouse_backend.query.record_pages import NEWEST, OLDEST, ORDERS, count_records
 from spanhouse_backend.query.records import (
     HASH,
     SPAN_ID,
@@ -21,6 +20,7 @@ from spanhouse_backend.query.records import (
     Recorded,
     RecordKey,
     looked_at,
+    parse_record_id,
     within,
 )
 from spanhouse_backend.query.statements import statement
@@ -32,8 +32,6 @@ ORDER = Parameter(
     schema={"type": "string", "enum": list(ORDERS)},
 )
 RECORD_ID = Parameter("record_id", "The record's `id`: 32 hexadecimal digits.", required=True)
-_RECORD_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{16})")
-_MAX_HASH = 2**64 - 1
 # What a time in an id is at most: the engine's times are signed.
 _MAX_TIME_NS = 2**63 - 2
 
@@ -103,51 +101,14 @@ class CountAnswer(Answer[NoRow]):
     records: int
 
 
-class Cursor(NamedTuple):
-    """Where an answer ended: the question's order, where it looked, and the place of the last record."""
-
-    order: str
-    from_ns: int
-    to_ns: int
-    last_ns: int
-    last_hash: int
-    last_copy: int
-
-    @property
-    def window(self) -> Window:
-        """Where it looked."""
-        return Window(self.from_ns, self.to_ns)
-
-    @property
-    def place(self) -> Place:
-        """Where it ended."""
-        return Place(RecordKey(self.last_ns, self.last_hash), self.last_copy)
-
-
 def _order(given: Given) -> str:
     if given[ORDER]:
         return choice(ORDER.name, given[ORDER], ORDERS)
     return OLDEST if given[TRACE_ID] or given[SPAN_ID] else NEWEST
 
 
-def _cursor(given: Given) -> Cursor | None:
-    if not given[CURSOR]:
-        return None
-    cursor = Cursor(*cursor_parts(given[CURSOR], (str, int, int, int, int, int)))
-    inside = 0 <= cursor.from_ns <= cursor.last_ns < cursor.to_ns <= LAST_NS
-    if not inside or not 0 <= cursor.last_hash <= _MAX_HASH or not 0 < cursor.last_copy <= MAX_OFFSET:
-        raise no_cursor()
-    if cursor.order != _order(given):
-        raise other_order(cursor.order)
-    return cursor
-
-
-def parse_record_id(parameter: str, text: str) -> RecordKey:
-    """The key that an id is. Raises InvalidQuestion naming `parameter`."""
-    digits = _RECORD_ID.fullmatch(text.strip().lower())
-    if not digits:
-        raise InvalidQuestion(parameter, f"{text[:100]!r} is not 32 hexadecimal digits")
-    return RecordKey(int(digits[1], 16), int(digits[2], 16))
+def _cursor(given: Given) -> RecordCursor | None:
+    return read_cursor(given, _order(given))
 
 
 def _record_key(given: Given) -> RecordKey:
@@ -165,7 +126,7 @@ class Logs(Question[LogsAnswer], name="logs", row=LogRow, answer_type=LogsAnswer
     when: AtTimes
     where: Recorded
     order: Annotated[str, Reads(_order, ORDER)]
-    cursor: Annotated[Cursor | None, Reads(_cursor, CURSOR)]
+    cursor: Annotated[RecordCursor | None, Reads(_cursor, CURSOR)]
     offset: Shifted
     limit: Limited
 
@@ -173,12 +134,8 @@ class Logs(Question[LogsAnswer], name="logs", row=LogRow, answer_type=LogsAnswer
         """At most `limit` records, and where the next ones are."""
         window = self.cursor.window if self.cursor else await looked_at(engine, self.when)
         after = self.cursor.place if self.cursor else None
-        found = await record_page(
-            engine, self.where, window, self.order, self.limit + 1, offset=self.offset, after=after
-        )
-        kept, rest = found[: self.limit], found[self.limit :]
-        following = Cursor(self.order, *window, *_place(kept[-1])) if rest else ""
-        rows = tuple(map(_row, kept))
+        page = await cursor_page(engine, self.where, window, self.order, self.limit, offset=self.offset, after=after)
+        rows = tuple(map(_row, page.records))
         if self.when.trace_id:
             times = [row.time_unix_ns for row in rows]
             window = Window(min(times, default=0), max(times, default=0))
@@ -187,7 +144,7 @@ class Logs(Question[LogsAnswer], name="logs", row=LogRow, answer_type=LogsAnswer
             accuracy="exact",
             from_ns=window.from_ns,
             to_ns=window.to_ns,
-            next=cursor_text(following) if following else "",
+            next=page.next,
             rows=rows,
         )
 
@@ -241,10 +198,6 @@ class Log(Question[Answer[WholeLogRow]], name="log", row=WholeLogRow):
             to_ns=min(time_ns, LAST_NS),
             rows=tuple(WholeLogRow(id=self.key.id, time_unix_ns=time_ns, **values) for values in found),
         )
-
-
-def _place(values: Mapping[str, Any]) -> tuple[int, int, int]:
-    return values["time_unix_ns"], values["hash"], values["copy"]
 
 
 def _row(values: dict[str, Any]) -> LogRow:
