@@ -63,6 +63,7 @@ from spanhouse_backend.query.sql_http import sql_router
 from spanhouse_backend.query.statements import statement_text
 from spanhouse_backend.records.event_http import event_router
 from spanhouse_backend.records.posting import Posting, SendingPages
+from spanhouse_backend.records.reading_http import reading_router
 from spanhouse_backend.records.record_http import record_router
 from spanhouse_backend.settings import Address, Settings
 from spanhouse_backend.store.copying import Copied, Copying
@@ -293,6 +294,7 @@ def _http_app(settings: Settings, houses: Houses, house: House, access: Access, 
     app.include_router(admin_router(Administrator(house.store)))
     posting = Posting(house.intake, settings.cors_origins)
     app.include_router(record_router(posting))
+    app.include_router(reading_router(house.reader))
     app.include_router(event_router(posting))
     app.router.routes += otlp_routes(house.intake, settings.cors_origins)
     app.router.routes += probe_routes(houses.problem)

@@ -33,7 +33,7 @@ _TRACE_IDS = ("trace_id", "traceId", "otelTraceID")
 _SPAN_IDS = ("span_id", "spanId", "otelSpanID")
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 # OpenTelemetry's semantic conventions and, in their manner, names for a process and an asyncio task, which have none.
-_PLACES = {
+PLACES = {
     "pathname": "code.file.path",
     "lineno": "code.line.number",
     "funcName": "code.function.name",
@@ -60,7 +60,7 @@ def add_record(request: LogRequest, record: dict[str, Any], service: str, arrive
     number, text = _severity(record)
     trace_id = _id(record, _TRACE_IDS, _TRACE_ID_BYTES)
     span_id = _id(record, _SPAN_IDS, _SPAN_ID_BYTES)
-    attributes = {name: record.pop(key, None) for key, name in _PLACES.items()}
+    attributes = {name: record.pop(key, None) for key, name in PLACES.items()}
     _leave_out_what_follows(record, attributes)
     body = message_of(record)
     tell_exception(record, attributes)

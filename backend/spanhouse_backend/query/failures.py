@@ -55,7 +55,10 @@ def failure(status: int, message: str, parameter: str | None = None, column: int
     if column is not None:
         problem.column = column
     body = Failure(error=problem).model_dump(exclude_unset=True)
-    return JSONResponse(body, status, {"Cache-Control": "no-store", "X-Error-Message": _in_header(message)})
+    headers = {"Cache-Control": "no-store", "X-Error-Message": _in_header(message)}
+    if parameter:
+        headers["X-Error-Parameter"] = _in_header(parameter)
+    return JSONResponse(body, status, headers)
 
 
 def _in_header(message: str) -> str:
