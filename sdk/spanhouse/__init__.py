@@ -16,6 +16,7 @@ from spanhouse.version import __version__
 from spanhouse_exporter.status import ExporterStatus
 
 if TYPE_CHECKING:
+    from spanhouse.events import EventsClient
     from spanhouse.log_handler import LogHandler
     from spanhouse.query import AsyncClient, Client
 
@@ -24,6 +25,7 @@ __all__ = [
     "CaptureError",
     "Client",
     "ConfigurationError",
+    "EventsClient",
     "ExporterStatus",
     "FunctionStats",
     "LogHandler",
@@ -47,6 +49,7 @@ __all__ = [
 _LATE = {
     "AsyncClient": "spanhouse.query",
     "Client": "spanhouse.query",
+    "EventsClient": "spanhouse.events",
     "LogHandler": "spanhouse.log_handler",
 }
 

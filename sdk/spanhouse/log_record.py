@@ -12,10 +12,8 @@ import traceback
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Span
-
-from spanhouse import active, attributes, details, severity
-from spanhouse.light_span import LightSpan
+from spanhouse import attributes, details, severity
+from spanhouse.correlation import current_ids
 from spanhouse_exporter import record_bytes
 from spanhouse_exporter.attribute_cache import AttributeCache, keep
 
@@ -50,8 +48,6 @@ _USUAL = 5
 """How many of these a record has that tells of no exception."""
 _Site = tuple[str, int, str | None]
 _Thread = tuple[int | None, str | None]
-_current = active.current
-_SPAN_KEY = active.SPAN_KEY
 
 
 class RecordEncoder:
@@ -94,8 +90,7 @@ class RecordEncoder:
             parts.append(self._constant)
             if added or self._refused:
                 self._append(parts, added, _USUAL + len(self._given))
-        if (span := _current().get(_SPAN_KEY)) is not None:
-            parts.append(_context(span))
+        parts.append(current_ids())
         return record_bytes.joined(parts)
 
     def _append(self, parts: list[bytes], found: Mapping[str, object], others: int) -> None:
@@ -173,15 +168,3 @@ def _of_trouble(record: logging.LogRecord) -> dict[str, object]:
     if record.stack_info:
         found["code.stacktrace"] = record.stack_info
     return found
-
-
-def _context(span: object) -> bytes:
-    """The ids of the current span; nothing for what is none."""
-    if type(span) is LightSpan:
-        return record_bytes.context(span.trace_id, span.span_id, span.flags)
-    found: Any = span.get_span_context() if isinstance(span, Span) else None  # some have been seen to answer None
-    if found is None or not found.is_valid:
-        return b""
-    return record_bytes.context(
-        found.trace_id.to_bytes(16, "big"), found.span_id.to_bytes(8, "big"), int(found.trace_flags)
-    )

@@ -169,9 +169,13 @@ class TracerProvider(trace.TracerProvider):
         if self._found is None:
             given = self._given_resource
             if given is None:
-                self._found = resource.detect(self._given_attributes, VERSION, os.environ)
+                found = resource.detect(self._given_attributes, VERSION, os.environ)
             else:
-                self._found = {**(given.attributes or {}), **self._given_attributes}, given.schema_url
+                found = {**(given.attributes or {}), **self._given_attributes}, given.schema_url
+            # The workers of spans and of log records may both come first. Detecting takes time, so not under the lock.
+            with self._lock:
+                if self._found is None:
+                    self._found = found
         return self._found
 
     def after_fork(self) -> None:

@@ -6,7 +6,9 @@ import logging.config
 import logging.handlers
 import math
 import queue
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -639,3 +641,22 @@ def test_status_of_a_receiver_that_is_away(tmp_path, monkeypatch):
         assert handler.flush(30)
         assert (handler.status().spooled, handler.status().failed) == (1, 0)
     assert list((tmp_path / "logs").glob("*.otlp"))
+
+
+def test_threads_that_ask_for_the_resource_at_once_see_one_instance():
+    """Spans and log records of a process are sent by two threads, and must be of the same instance."""
+
+    def instance_of(provider, barrier):
+        barrier.wait()
+        return provider.identity()[0]["service.instance.id"]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            provider, barrier = spanhouse.TracerProvider(shutdown_on_exit=False), threading.Barrier(4)
+            with ThreadPoolExecutor(4) as threads:
+                found = [threads.submit(instance_of, provider, barrier) for _ in range(4)]
+            assert len({it.result() for it in found}) == 1
+    finally:
+        sys.setswitchinterval(interval)

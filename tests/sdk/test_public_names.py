@@ -17,6 +17,7 @@ def test_exported_names_of_the_sdk():
         "CaptureError",
         "Client",
         "ConfigurationError",
+        "EventsClient",
         "ExporterStatus",
         "FunctionStats",
         "LogHandler",

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -37,6 +38,7 @@ class Request(NamedTuple):
     method: str
     target: str
     body: bytes = b""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Response(NamedTuple):
@@ -96,9 +98,14 @@ def read_sql(response: Response) -> SqlAnswer:
         raise QueryError(f"this is no answer of spanhouse: {error!r}") from error
 
 
+def content(response: Response) -> bytes:
+    """The body of a response, as it was before it was compressed."""
+    return gzip.decompress(response.body) if response.headers.get("content-encoding") == "gzip" else response.body
+
+
 def document(response: Response) -> Any:
     """The JSON of a response that is an answer. Raises QueryError, or a kind of it, for one that is not."""
-    body = gzip.decompress(response.body) if response.headers.get("content-encoding") == "gzip" else response.body
+    body = content(response)
     try:
         parsed = json.loads(body)
     except ValueError:

@@ -30,7 +30,8 @@ class Client(Questions):
 
     `token` is what the server's --tokens knows, with the role read (sql for `sql`, admin for `delete`). `ca` is a file
     of PEM certificates to believe instead of the system's, `cert` the files of a certificate and of its key, for a
-    server that asks for one. A question is given `timeout` seconds unless it says otherwise, and is asked up to
+    server that asks for one. `namespace` is whose data is asked about, on a server that has several and no tokens: a
+    token has one. A question is given `timeout` seconds unless it says otherwise, and is asked up to
     `retries` times more while the server says that it should be. Raises ConfigurationError; the methods raise
     QueryError, or a kind of it.
     """
@@ -42,10 +43,11 @@ class Client(Questions):
         token: str | None = None,
         ca: str | os.PathLike[str] | None = None,
         cert: tuple[str, str] | None = None,
+        namespace: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         retries: int = 3,
     ) -> None:
-        self._transport = Transport(url, token, ca, cert, retries)
+        self._transport = Transport(url, token, ca, cert, retries, namespace)
         self._timeout = timeout
 
     def sql(
@@ -87,10 +89,11 @@ class AsyncClient(AsyncQuestions):
         token: str | None = None,
         ca: str | os.PathLike[str] | None = None,
         cert: tuple[str, str] | None = None,
+        namespace: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         retries: int = 3,
     ) -> None:
-        self._transport = Transport(url, token, ca, cert, retries)
+        self._transport = Transport(url, token, ca, cert, retries, namespace)
         self._timeout = timeout
         self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="spanhouse-client")
 

@@ -5,6 +5,7 @@
 
 import http.client
 import os
+import re
 import socket
 import ssl
 import threading
@@ -23,6 +24,8 @@ _MAX_IDLE = 8
 # What the server may take beyond the time it was given, to say that it has passed.
 _GRACE_SECONDS = 5.0
 _RETRIED = frozenset({429, 503})
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]+")
+"""What a header can carry without being another one; which names there are, the server says."""
 
 
 class _Address(NamedTuple):
@@ -40,7 +43,13 @@ class Transport:
     """
 
     def __init__(
-        self, url: str, token: str | None, ca: str | os.PathLike[str] | None, cert: tuple[str, str] | None, retries: int
+        self,
+        url: str,
+        token: str | None,
+        ca: str | os.PathLike[str] | None,
+        cert: tuple[str, str] | None,
+        retries: int,
+        namespace: str | None = None,
     ) -> None:
         self._address = _parse(url)
         self.url = url
@@ -52,6 +61,10 @@ class Transport:
         }
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        if namespace is not None:
+            if not _NAMESPACE.fullmatch(str(namespace)):
+                raise ConfigurationError(f"Client: namespace={namespace!r} is not a name")
+            self._headers["X-Spanhouse-Namespace"] = namespace
         self._context = _context(ca, cert) if self._address.tls else None
         if not self._address.tls and (ca or cert):
             raise ConfigurationError(f"Client: ca and cert are for https, and {url!r} is not")
@@ -79,10 +92,11 @@ class Transport:
 
     def send(self, connection: http.client.HTTPConnection, request: Request) -> Response:
         """One request and its response. Raises OSError, HTTPException."""
-        connection.request(request.method, self._address.prefix + request.target, request.body or None, self._headers)
+        headers = {**self._headers, **request.headers}
+        connection.request(request.method, self._address.prefix + request.target, request.body or None, headers)
         answered = connection.getresponse()
-        headers = {name.lower(): value for name, value in answered.getheaders()}
-        return Response(answered.status, headers, answered.read())
+        said = {name.lower(): value for name, value in answered.getheaders()}
+        return Response(answered.status, said, answered.read())
 
     def close(self) -> None:
         """Closes the connections that nobody uses; those in use close when they are given back."""
@@ -100,10 +114,13 @@ class Exchange:
     first, the request ends, and neither waits for the other.
     """
 
-    def __init__(self, transport: Transport, request: Request, timeout: float) -> None:
+    def __init__(
+        self, transport: Transport, request: Request, timeout: float, *, grace: float = _GRACE_SECONDS
+    ) -> None:
         self._transport = transport
         self._request = request
         self._timeout = timeout
+        self._grace = grace
         # What deletes may have deleted before its answer was lost.
         self._again = request.method != "DELETE"
         self._aborted = threading.Event()
@@ -137,7 +154,7 @@ class Exchange:
 
     def _once(self) -> Response:
         while True:
-            connection, used = self._transport.take(self._timeout + _GRACE_SECONDS)
+            connection, used = self._transport.take(self._timeout + self._grace)
             try:
                 response = self._send_on(connection, used=used)
             except TimeoutError as error:
