@@ -10,10 +10,10 @@ from typing import Annotated, NamedTuple
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Comparison, Filter, both, compared_level, equals
+from spanhouse_backend.query.ids import parse_span_id, parse_trace_id
 from spanhouse_backend.query.levels import LEVELS, level_words, parse_level
 from spanhouse_backend.query.parameters import SERVICE, SINCE, UNTIL, narrowed, read_window
 from spanhouse_backend.query.question import Given, Parameter, Reads
-from spanhouse_backend.query.questions.trace import parse_trace_id
 from spanhouse_backend.query.statements import Fragment, statement
 from spanhouse_backend.query.times import LAST_NS, SECOND_NS, Window
 from spanhouse_backend.query.vocabulary import RECORDS
@@ -32,7 +32,6 @@ _MAX_TEXT_CHARACTERS = 1024
 _AROUND_TRACE_SECONDS = 3600
 MAX_HASH = 2**64 - 1
 _RECORD_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{16})")
-_SPAN_ID = re.compile(r"[0-9a-f]{16}")
 
 # The times as the primary key and the partitions have them, in whole seconds, and then exactly.
 _WITHIN = """
@@ -84,10 +83,8 @@ def read_records(given: Given) -> Filter:
     where = narrowed(given, RECORDS, FILTER, SERVICE)
     if text := _text(given[TEXT]):
         where = both(Comparison(RECORDS.fields["body"], "contains", (text,)), where)
-    if span_id := given[SPAN_ID].strip().lower():
-        if not _SPAN_ID.fullmatch(span_id):
-            raise InvalidQuestion(SPAN_ID.name, f"{span_id[:100]!r} is not 16 hexadecimal digits")
-        where = both(equals("span_id", span_id, RECORDS), where)
+    if given[SPAN_ID]:
+        where = both(equals("span_id", parse_span_id(given[SPAN_ID]), RECORDS), where)
     if given[TRACE_ID]:
         where = both(equals("trace_id", parse_trace_id(given[TRACE_ID]), RECORDS), where)
     if given[LEVEL]:

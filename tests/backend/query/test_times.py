@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.filters import EVERYTHING, equals
+from spanhouse_backend.query.ids import parse_trace_id
 from spanhouse_backend.query.questions.functions import Functions
-from spanhouse_backend.query.questions.trace import parse_trace_id
 from spanhouse_backend.query.times import Window, parse_length, parse_time, parse_window
 
 SECOND = 1_000_000_000

@@ -1,21 +1,19 @@
 """`trace`: every span of one trace, with what each took of it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
-from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.critical_path import Timed, time_taken
 from spanhouse_backend.query.engine import Engine
+from spanhouse_backend.query.ids import parse_trace_id
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
 from spanhouse_backend.query.statements import statement
 
 # More spans than a person reads, and as much as one answer should weigh: some 10 MB.
 MAX_TRACE_SPANS = 10_000
 TRACE_ID = Parameter("trace_id", "32 hexadecimal digits.", required=True)
-_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,6 @@ class TraceAnswer(Answer[SpanRow]):
             truncated=truncated,
             rows=rows,
         )
-
-
-def parse_trace_id(text: str) -> str:
-    """A trace id in the spelling the store keeps. Raises InvalidQuestion."""
-    trace_id = text.strip().lower()
-    if not _TRACE_ID.fullmatch(trace_id) or not int(trace_id, 16):
-        raise InvalidQuestion("trace_id", f"{text[:100]!r} is not 32 hexadecimal digits, not all zero")
-    return trace_id
 
 
 def _timed(rows: tuple[SpanRow, ...]) -> tuple[SpanRow, ...]:
