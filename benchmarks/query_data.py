@@ -3,8 +3,9 @@
 As a program (`python -m benchmarks.query_data spans DIRECTORY FIRST COUNT END_NS`) it inserts COUNT spans of 200
 functions of the service `checkout`, evenly over the six hours before END_NS, four a trace, into otel_traces, from
 where the schema's own views fill the rollups; `fleet DIRECTORY FUNCTIONS END_NS` inserts 24 hours of minutes of
-FUNCTIONS functions of the service `fleet` into the rollups, eight buckets a minute. Parts are merged at the end, as
-they are after a while anyway.
+FUNCTIONS functions of the service `fleet` into the rollups, eight buckets a minute; `records DIRECTORY COUNT END_NS`
+inserts COUNT log records of eight services, evenly over three days, five a trace. Parts are merged at the end, as they
+are after a while anyway.
 """
 
 import subprocess
@@ -48,6 +49,29 @@ SELECT
     toUInt64(calls * exp2(bucket / 64))
 FROM numbers({rows:UInt64})
 """
+_RECORDS_SQL = """
+INSERT INTO otel_logs
+    (Timestamp, TraceId, SpanId, TraceFlags, SeverityText, SeverityNumber, ServiceName, Body, ResourceAttributes,
+     ScopeName, LogAttributes)
+SELECT
+    fromUnixTimestamp64Nano({end_ns:Int64} - 1 - toInt64(sipHash64(number, 'time') % {length_ns:UInt64})),
+    {trace:Fragment},
+    lower(hex(sipHash64(number, 'span'))),
+    1,
+    transform(number % 1000, [0, 1, 2, 3], ['ERROR', 'WARN', 'WARN', 'WARN'], 'INFO'),
+    transform(number % 1000, [0, 1, 2, 3], [17, 13, 13, 13], 9),
+    concat('service-', toString(sipHash64(number, 'service') % 8)) AS service,
+    concat('order ', toString(sipHash64(number, 'order') % 1000000), ' took ', toString(number % 997), ' ms',
+        if(number % 10000 = 7, ': Connection refused', '')),
+    map('service.name', service, 'host.name', 'host-1', 'telemetry.sdk.language', 'python'),
+    ['shop.checkout', 'shop.cart', 'lib.http'][number % 3 + 1],
+    map('code.function.name', concat('shop.function_', toString(number % 200)), 'code.file.path', '/srv/checkout.py',
+        'code.line.number', toString(number % 2000), 'user.tier', ['gold', 'silver', 'free'][number % 3 + 1])
+FROM numbers({first:UInt64}, {count:UInt64})
+"""
+_RECORD_DAYS = 3
+# The id of a record's trace.
+_RECORD_TRACE = "lower(hex(sipHash128(intDiv(number, 5), 'logged')))"
 # The id of a span's trace: a function of its number, so that one can be asked for.
 _TRACE = "lower(hex(sipHash128(intDiv(number, 4), 'trace')))"
 
@@ -60,6 +84,11 @@ def make_spans(directory: Path, first: int, count: int, end_ns: int) -> str:
 def make_fleet(directory: Path, functions: int, end_ns: int) -> None:
     """The same for the rollups of many functions."""
     _program("fleet", str(directory), str(functions), str(end_ns))
+
+
+def make_records(directory: Path, count: int, end_ns: int) -> str:
+    """The same for log records; the id of one trace."""
+    return _program("records", str(directory), str(count), str(end_ns))
 
 
 def _program(*arguments: str) -> str:
@@ -80,6 +109,14 @@ def main() -> None:
             chunk = window | {"first": start, "count": min(_CHUNK, first + count - start)}
             client.command(_SPANS_SQL.replace("{trace:Fragment}", _TRACE), parameters=chunk)
         print(client.command(f"SELECT {_TRACE} FROM numbers({first + count // 2}, 1)"))
+    elif kind == "records":
+        count, end_ns = map(int, numbers)
+        window = {"end_ns": end_ns, "length_ns": _RECORD_DAYS * 86_400 * 1_000_000_000}
+        for start in range(0, count, _CHUNK):
+            chunk = window | {"first": start, "count": min(_CHUNK, count - start)}
+            client.command(_RECORDS_SQL.replace("{trace:Fragment}", _RECORD_TRACE), parameters=chunk)
+        client.command("OPTIMIZE TABLE otel_logs FINAL")
+        print(client.command(f"SELECT {_RECORD_TRACE} FROM numbers({count // 2}, 1)"))
     else:
         functions, end_ns = map(int, numbers)
         whole = {"functions": functions, "end": end_ns // 60_000_000_000 * 60, "rows": functions * 1440 * 8}

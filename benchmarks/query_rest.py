@@ -49,14 +49,14 @@ def run(*, quick: bool) -> list[Row]:
         make_spans(data, 0, spans // 4, now_ns)
         table = {"service": SERVICE, "limit": "200"}
         with server(data) as served:
-            few = _seconds(served, "functions", table, repeats)
+            few = round_trip_seconds(served, "functions", table, repeats)
         trace_id = make_spans(data, spans // 4, spans - spans // 4, now_ns)
         with server(data) as served:
-            rollup = _seconds(served, "functions", table, repeats)
-            exact = _seconds(served, "functions", table | {"exact": "true"}, max(3, repeats // 5))
+            rollup = round_trip_seconds(served, "functions", table, repeats)
+            exact = round_trip_seconds(served, "functions", table | {"exact": "true"}, max(3, repeats // 5))
             one = {"service": FLEET, "name": "fleet.function_7", "since": "24h", "step": "5m"}
-            series = _seconds(served, "series", one, repeats)
-            trace = _seconds(served, f"trace/{trace_id}", {}, repeats)
+            series = round_trip_seconds(served, "series", one, repeats)
+            trace = round_trip_seconds(served, f"trace/{trace_id}", {}, repeats)
             alone, beside, asked = _ingest(served, 5.0 if quick else 20.0)
     return [
         Row(
@@ -104,7 +104,7 @@ def run(*, quick: bool) -> list[Row]:
     ]
 
 
-def _seconds(served: Server, question: str, parameters: dict[str, str], repeats: int) -> float:
+def round_trip_seconds(served: Server, question: str, parameters: dict[str, str], repeats: int) -> float:
     """The median round trip, after one that is not counted. Raises what a refusal says."""
     connection = http.client.HTTPConnection(served.http, timeout=120)
     taken = []

@@ -300,13 +300,13 @@ def test_head_tells_the_steps_that_have_records(house, paged):
 
 
 def test_a_timeline_of_a_trace_is_around_its_records(house):
-    made = [Made(MONDAY_10H + minutes * 60 * 1000 * MS, "x", trace_id=b"T" * 16) for minutes in (0, 10)]
+    made = [Made(MONDAY_10H + minutes * 60 * 1000 * MS, "x", trace_id=b"timeline-records") for minutes in (0, 10)]
     house.insert_logs(records("timeline-trace", made))
-    answer = house.ask(Timeline, trace_id=(b"T" * 16).hex())
+    answer = house.ask(Timeline, trace_id=b"timeline-records".hex())
     assert answer.records == 2
     assert (answer.from_ns, answer.to_ns) == (MONDAY_10H, MONDAY_10H + HOUR // 6 + 1)
     assert [row.records for row in answer.rows] == [1] + [0] * 9 + [1]
-    assert house.ask(Timeline, trace_id=(b"U" * 16).hex()).rows == ()
+    assert house.ask(Timeline, trace_id=b"timeline-nothing".hex()).rows == ()
 
 
 @pytest.mark.parametrize(
