@@ -293,6 +293,46 @@ def test_after_a_restart_counting_begins_anew(house, kind, marked):
     holds(only_row(house, metric), before + after + later)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cumulative_point_that_is_stored_twice_counts_once(house, kind):
+    """A collector that sends again what it has sent changes no difference."""
+    metric, old, new = f"twice.{kind}", values_of(60, 100), values_of(61, 100)
+    points = [(MONDAY_10H - MINUTE, old), (MONDAY_10H + MINUTE, new)]
+    cumulative(house, metric, kind, points, MONDAY_10H - HOUR)
+    stream = Stream(metric, temporality=CUMULATIVE)
+    getattr(stream, kind).append(KINDS[kind](old + new, MONDAY_10H + MINUTE, MONDAY_10H - HOUR))
+    store(house, stream, Stream("another"))
+    holds(only_row(house, metric), new)
+
+
+@pytest.mark.parametrize("temporality", [1, 2])
+def test_a_day_of_a_hundred_series_fits_into_the_memory_of_one_question(house, temporality):
+    """A point a minute of each, with 160 buckets, as the SDK has them: 180 MB of buckets."""
+    metric = f"large.{temporality}"
+    house.run(
+        house.queries.change(
+            f"""
+            INSERT INTO otel_metrics_exp_histogram
+                (ServiceName, MetricName, MetricUnit, Attributes, StartTimeUnix, TimeUnix, Count, Scale, PositiveOffset,
+                PositiveBucketCounts, AggregationTemporality)
+            SELECT
+                'large', '{metric}', 's', map('http.route', toString(number % 100)),
+                fromUnixTimestamp64Nano({MONDAY_10H - 24 * HOUR}) AS start,
+                start + toIntervalMinute(1 + intDiv(number, 100)) AS time,
+                160 * if({temporality} = 1, 1, 1 + intDiv(number, 100)), 4, -80,
+                arrayWithConstant(160, toUInt64(if({temporality} = 1, 1, 1 + intDiv(number, 100)))), {temporality}
+            FROM numbers(100 * 24 * 60)
+            """,
+            {},
+        )
+    )
+    window = {"since": "2026-01-04T10:00Z", "until": "2026-01-05T10:01Z", "group": "attr.http.route", "limit": "100"}
+    rows = house.ask(MetricPercentiles, name=metric, **window).rows
+    assert [row.count for row in rows] == [160 * 24 * 60] * 100
+    # The middle of 160 buckets from -80 on is between 2^0 and 2^(-1/16) seconds.
+    assert {row.up_to["p50"] for row in rows} == {1e9}
+
+
 def test_a_scale_that_was_lowered_meanwhile_is_no_change_of_values(house):
     """An exponential histogram that meets a wide spread lowers its scale: the difference is taken at the lower one."""
     old, new = values_of(50, 100), values_of(51, 100)

@@ -43,6 +43,11 @@ _NANOSECONDS = {
     **dict.fromkeys(("d", "day", "days"), 86_400e9),
 }
 _NO_STEP = Fragment("toUInt32(0)")
+# What makes a stream of points (metrics data model, "Timeseries model"), until it begins anew.
+_STREAM = Fragment(
+    "sipHash128(ServiceName, ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, Attributes, MetricUnit, "
+    "AggregationTemporality, StartTimeUnix)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +131,25 @@ class MetricPercentiles(Question[Answer[MetricPercentilesRow]], name="metric_per
         """The subquery of the intervals that values of this type are in: what metric_percentiles.sql reads."""
         groups = [subject(one, f"group_{number}") for number, one in enumerate(self.group.values())]
         keys = Fragment("".join(f", Group{number}" for number in range(len(groups))))
+        bounds = {"metric": self.metric, "from_ns": window.from_ns, "to_ns": window.to_ns}
+        earlier = {"read_from_ns": max(0, window.from_ns - LOOK_BACK_NS)}
+        parts = {
+            "table": Fragment(TABLES[kind]),
+            "stream": _STREAM,
+            "step": step_of("TimeUnix", steps) if steps else _NO_STEP,
+            "filter": condition(self.where),
+        }
+        next_step = step_of("NextTime", steps) if steps else _NO_STEP
         increments = statement(
             "metric_increments.sql",
-            {
-                "metric": self.metric,
-                "read_from_ns": max(0, window.from_ns - LOOK_BACK_NS),
-                "from_ns": window.from_ns,
-                "to_ns": window.to_ns,
-            },
-            table=Fragment(TABLES[kind]),
+            bounds | earlier,
+            changes=statement("metric_changes.sql", bounds | earlier, next_step=next_step, **parts),
             columns=_COLUMNS[kind],
-            step=step_of("TimeUnix", steps) if steps else _NO_STEP,
-            next_step=step_of("NextTime", steps) if steps else _NO_STEP,
             groups=Fragment(
                 "".join(f", {group.sql} AS Group{number}" for number, group in enumerate(groups)),
                 {name: value for group in groups for name, value in group.parameters.items()},
             ),
-            keys=keys,
-            filter=condition(self.where),
+            **parts,
         )
         return statement(file, increments=increments, keys=keys)
 
