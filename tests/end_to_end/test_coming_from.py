@@ -9,12 +9,14 @@ from harness import ServerProcess
 
 PAGE = (DOCS / "coming-from.md").read_text(encoding="utf-8")
 SECTIONS = sections(PAGE)
+# What the section says its server is started with.
+OPTIONS = {"Kronos": ("--namespaces", "kronos")}
 BEFORE = [block for block in blocks(PAGE) if block.note == "before"]
 
 
 def test_every_system_has_its_section():
     """A page whose examples are not found would pass silently."""
-    assert list(SECTIONS) == ["Kronicler", "metric_function", "Chronologer", "MetricsCollector"]
+    assert list(SECTIONS) == ["Kronicler", "metric_function", "Chronologer", "Kronos", "MetricsCollector"]
     for found in SECTIONS.values():
         assert {"python", "sh"} == {block.language for block in found}
         assert any(block.shown for block in found)
@@ -33,7 +35,7 @@ def test_what_is_now_runs(tmp_path, system):
     """From top to bottom, in one directory, against one server; each block ends well and prints what is shown."""
     folder = tmp_path / "reader"
     folder.mkdir()
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", *OPTIONS.get(system, ())) as server:
         for block in SECTIONS[system]:
             if block.note != "before":
                 check(block, run(block, folder, server))
