@@ -181,6 +181,22 @@ def test_the_same_records_sent_again_are_stored_once_and_records_without_a_time_
     assert rows == [["same", 100], ["timeless", 3]]
 
 
+def test_a_large_body_is_stored_whole_and_once_however_often_it_is_sent(tmp_path):
+    """In several inserts, each within the memory that one may take; a line that is refused is named all the same."""
+    limits = ["--max-insert-memory", str(64 << 20), "--max-group-bytes", str(1 << 20)]
+    begun = time.time_ns() - 3600 * SECOND
+    records = [{"time": begun + number, "message": "x" * 20, "number": number} for number in range(40_000)]
+    records[12_345]["time"] = begun - 4000 * DAY_NS
+    body = lines(*records)
+    with ServerProcess(tmp_path / "data", *limits) as server:
+        for _ in range(2):
+            answer = post(server, body, NDJSON)
+            assert (answer.status_code, answer.json()["taken"]) == (207, 39_999)
+            assert [problem["line"] for problem in answer.json()["problems"]] == [12_346]
+        assert server.stop() == 0
+    assert read_back(tmp_path / "data", "SELECT count(), uniqExact(LogAttributes) FROM otel_logs") == [[[39_999] * 2]]
+
+
 def test_records_outside_the_bounds_of_time_are_named_too(shared_server):
     """The store refuses them one by one, as it does with OTLP's."""
     now = time.time_ns()

@@ -41,6 +41,8 @@ class LogRequest:
     """Gathers records into one ExportLogsServiceRequest: a resource for each service, in it a scope for each logger."""
 
     def __init__(self) -> None:
+        self.size = 0
+        """Bytes of its records."""
         self._services: dict[str, dict[str, list[bytes]]] = {}
         # The bytes of attributes, most of which come again in other records. Whole numbers and texts only: 1, 1.0 and
         # True are the same key.
@@ -79,7 +81,9 @@ class LogRequest:
             parts += (_SPAN_ID, span_id)
         if event_name:
             parts += (_EVENT_NAME, _sized(_utf8(event_name)))
-        self._services.setdefault(service, {}).setdefault(scope, []).append(_SECOND + _sized(b"".join(parts)))
+        record = _SECOND + _sized(b"".join(parts))
+        self._services.setdefault(service, {}).setdefault(scope, []).append(record)
+        self.size += len(record)
 
     def to_bytes(self) -> bytes:
         """The request, the same bytes for the same records in the same order."""

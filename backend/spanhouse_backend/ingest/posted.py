@@ -1,4 +1,4 @@
-"""What came of a body of records that were posted: an OTLP request of the good ones, and what is wrong with the others.
+"""What came of a body of records that were posted: OTLP requests of the good ones, and what is wrong with the others.
 
 One record that cannot be taken is no reason to lose the others: each is noted with its place and what is wrong with it.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from spanhouse_backend.ingest.framing import Window
+from spanhouse_backend.ingest.framing import NO_LIMIT, Window
 from spanhouse_backend.ingest.log_writer import LogRequest
 
 MAX_PROBLEMS = 1000
@@ -54,21 +54,34 @@ NOWHERE = Place(None)
 
 @dataclass
 class Posted:
-    """What came of a body."""
+    """What came of a body that arrived at `arrived_ns`, whose records are of `service` unless they say another.
 
-    request: LogRequest = field(default_factory=LogRequest)
+    A large body is several requests, so that storing each takes no more than one may: of about `request_bytes`, and cut
+    at the same records whenever the same body comes.
+    """
+
+    service: str
+    arrived_ns: int
+    request_bytes: int = NO_LIMIT
+    requests: list[LogRequest] = field(default_factory=list)
     taken: list[tuple[int, Place]] = field(default_factory=list)
-    """Time in Unix nanoseconds and place of each record that is in the request."""
+    """Time in Unix nanoseconds and place of each record that is in a request."""
     refused: int = 0
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, place: Place, record: Any, write: Write, service: str, arrived_ns: int) -> None:
-        """Takes what is at `place` with `write`, or notes why not."""
+    def add(self, place: Place, record: Any, write: Write) -> None:
+        """Takes what is at `place` with `write`, or notes why not.
+
+        Those that say no time are a nanosecond apart, so that they stay in their order.
+        """
         if type(record) is not dict:
             self.refuse(place, "", "it is not an object")
             return
+        if not self.requests or self.requests[-1].size >= self.request_bytes:
+            self.requests.append(LogRequest())
+        at_ns = self.arrived_ns + len(self.taken)
         try:
-            time_ns = write(self.request, record, service, arrived_ns)
+            time_ns = write(self.requests[-1], record, self.service, at_ns)
         except BadRecord as error:
             self.refuse(place, error.key, error.problem)
         except ValueError as error:

@@ -18,12 +18,8 @@ _OF_A_LOG_RECORD = frozenset({"args", "exc_info", "exc_text", "stack_info", "tas
 _decode = json.JSONDecoder(parse_constant=str).decode
 
 
-def read_ndjson(body: bytes, service: str, arrived_ns: int, *, raw: bool = False, write: Write = add_record) -> Posted:
-    """A record on each line, as `write` has it; with `raw`, a line that is no object of JSON is the message of one.
-
-    Here as below, records that say no time are a nanosecond apart, so that they stay in their order.
-    """
-    posted = Posted()
+def read_ndjson(body: bytes, posted: Posted, *, raw: bool = False, write: Write = add_record) -> None:
+    """A record on each line, as `write` has it; with `raw`, a line that is no object of JSON is the message of one."""
     for number, line in _lines(body):
         place = Place(number)
         if len(line) > MAX_LINE_BYTES:
@@ -35,20 +31,17 @@ def read_ndjson(body: bytes, service: str, arrived_ns: int, *, raw: bool = False
             posted.refuse(place, "", str(error))
             continue
         if record is not None:
-            posted.add(place, record, write, service, arrived_ns + number)
-    return posted
+            posted.add(place, record, write)
 
 
-def read_json(body: bytes, service: str, arrived_ns: int) -> Posted:
+def read_json(body: bytes, posted: Posted) -> None:
     """One record, or a list of them. Raises MalformedData when it is no JSON."""
     document = decode_json(body)
-    posted = Posted()
     for index, record in enumerate(document if type(document) is list else [document]):
-        posted.add(Place(index), record, add_record, service, arrived_ns + index)
-    return posted
+        posted.add(Place(index), record, add_record)
 
 
-def read_form(body: bytes, service: str, arrived_ns: int) -> Posted:
+def read_form(body: bytes, posted: Posted) -> None:
     """One record, as the stdlib's HTTPHandler sends it. Raises MalformedData when it is no form."""
     try:
         fields = parse_qsl(
@@ -60,10 +53,8 @@ def read_form(body: bytes, service: str, arrived_ns: int) -> Posted:
         )
     except ValueError as error:  # UnicodeDecodeError is one
         raise MalformedData(f"not a form: {error}") from error
-    posted = Posted()
     record = {key: value for key, value in fields if value != _NONE or key not in _OF_A_LOG_RECORD}
-    posted.add(Place(0), record, add_record, service, arrived_ns)
-    return posted
+    posted.add(Place(0), record, add_record)
 
 
 def decode_json(body: bytes) -> Any:

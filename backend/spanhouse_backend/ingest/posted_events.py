@@ -18,16 +18,11 @@ SCOPE = "spanhouse.events"
 TIME, ID = "@time", "@id"
 
 
-def read_events(body: bytes, service: str, arrived_ns: int) -> Posted:
-    """What came of `{stream: [event, ..], ..}`. Raises MalformedData when that is not what it is.
-
-    Events that say no time are a nanosecond apart, in the order in which they are in the body.
-    """
+def read_events(body: bytes, posted: Posted) -> None:
+    """`{stream: [event, ..], ..}`. Raises MalformedData when that is not what it is."""
     streams = decode_json(body)
     if type(streams) is not dict:
         raise MalformedData("not {stream: [event, ..], ..}: it is not an object")
-    posted = Posted()
-    at_ns = arrived_ns
     for stream, events in streams.items():
         if not stream:
             raise MalformedData("a stream's name is empty")
@@ -35,9 +30,7 @@ def read_events(body: bytes, service: str, arrived_ns: int) -> Posted:
             raise MalformedData(f"{shown(stream)}: {shown(events)} is not a list of events")
         write = functools.partial(add_event, stream)
         for index, event in enumerate(events):
-            posted.add(Place(index, stream), event, write, service, at_ns)
-            at_ns += 1
-    return posted
+            posted.add(Place(index, stream), event, write)
 
 
 def add_event(stream: str, request: LogRequest, event: dict[str, Any], service: str, put_ns: int) -> int:

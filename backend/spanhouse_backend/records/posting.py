@@ -31,6 +31,7 @@ from spanhouse_backend.ingest.weight import LOG_RECORD_BYTES
 from spanhouse_backend.query.failures import failure, failure_of
 from spanhouse_backend.query.query_http import texts_of
 from spanhouse_backend.query.question import Parameter
+from spanhouse_backend.store.rejection import Rejection
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ _BAD, _FORBIDDEN, _TOO_LARGE, _UNKNOWN_TYPE, _TOO_MUCH, _UNAVAILABLE = 400, 403,
 _GONE = 499  # nginx's; nobody reads it
 # Reading this much takes a few milliseconds; more is done on a thread, so that the event loop goes on.
 _INLINE_BYTES = 1 << 16
+# What storing a request takes, for each of its bytes, is less than this: the most is for empty records, 900 for 13.
+_MEMORY_FACTOR = 192
 
 
 class SendingPages:
@@ -61,8 +64,8 @@ class SendingPages:
 class Format(NamedTuple):
     """How bodies of one media type are read."""
 
-    read: Callable[[bytes, str, int], Posted]
-    """(body, service, arrival in Unix nanoseconds) -> what came of it. Raises MalformedData."""
+    read: Callable[[bytes, Posted], None]
+    """Notes what comes of a body. Raises MalformedData."""
     by_lines: bool = False
     """Whether one record is read at a time, and not all of them at once."""
 
@@ -108,42 +111,55 @@ class Posting(NamedTuple):
             )
         sender = "{}:{}".format(*request.client) if request.client else ""
         with self.intake.admission.claim(sender) as claim:
-            posted, stored = await self._read(request, form, service, claim)
-            if stored:
-                rejection = await self.intake.take(LOGS, stored, claim)
-                if rejection.records:
-                    posted.refused_by_time(self.intake.window(), rejection.records, rejection.reason)
+            posted, requests = await self._read(request, form, service, claim)
+            rejections = await self._store(requests, claim)
+            if refused := sum(rejection.records for rejection in rejections):
+                posted.refused_by_time(self.intake.window(), refused, max(rejections).reason)
         return posted
 
-    async def _read(self, request: Request, form: Format, service: str, claim: Claim) -> tuple[Posted, bytes]:
-        """What came of the body, and the request to store; `claim` holds the larger of the two."""
+    async def _store(self, requests: list[bytes], claim: Claim) -> list[Rejection]:
+        """Returns when all are stored; raises when one is not, and sent again, those that are will be known."""
+        # All of them have their outcome before any error is told: none is left behind.
+        outcomes = await asyncio.gather(
+            *(self.intake.take(LOGS, request, claim) for request in requests), return_exceptions=True
+        )
+        rejections = []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            rejections.append(outcome)
+        return rejections
+
+    async def _read(self, request: Request, form: Format, service: str, claim: Claim) -> tuple[Posted, list[bytes]]:
+        """What came of the body, and the requests to store; `claim` holds the larger of the two."""
         intake = self.intake
         most = intake.max_request_bytes if form.by_lines else min(intake.max_json_bytes, intake.max_request_bytes)
         body = await read_body(request, claim, most)
+        posted = Posted(service, time.time_ns(), intake.max_insert_memory // _MEMORY_FACTOR)
         if len(body) <= _INLINE_BYTES:
-            posted, stored = _converted(body, form, service)
+            requests = _converted(body, form, posted)
         else:
-            work = functools.partial(self._convert_large, body, form, service)
-            posted, stored = await intake.heavy_work.run(claim, len(body), work)
-        claim.hold(max(len(body), len(stored)))
-        return posted, stored
+            work = functools.partial(self._convert_large, body, form, posted)
+            requests = await intake.heavy_work.run(claim, len(body), work)
+        claim.hold(max(len(body), sum(map(len, requests))))
+        return posted, requests
 
-    def _convert_large(self, body: bytes, form: Format, service: str) -> tuple[Posted, bytes]:
+    def _convert_large(self, body: bytes, form: Format, posted: Posted) -> list[bytes]:
         intake = self.intake
         if form.by_lines:
-            # A line is a record at most; with more the request would be too large to store, and is not read first.
+            # What is noted of each line is more than the shortest lines.
             most = intake.max_insert_memory // LOG_RECORD_BYTES
             if body.count(b"\n") > most:
                 raise TooLarge(f"more than {most} lines, which is the limit: send them in several requests")
-            return _converted(body, form, service)
+            return _converted(body, form, posted)
         check_reading(body, MEMORY_FACTOR * intake.max_json_bytes, LOGS.records)
         with uncollected():
-            return _converted(body, form, service)
+            return _converted(body, form, posted)
 
 
-def _converted(body: bytes, form: Format, service: str) -> tuple[Posted, bytes]:
-    posted = form.read(body, service, time.time_ns())
-    return posted, posted.request.to_bytes()
+def _converted(body: bytes, form: Format, posted: Posted) -> list[bytes]:
+    form.read(body, posted)
+    return [request.to_bytes() for request in posted.requests]
 
 
 def parameters_of(request: Request, known: Sequence[Parameter]) -> dict[str, str]:

@@ -227,11 +227,12 @@ def test_what_cannot_be_taken_is_refused_by_its_key(record, key, problem):
 def test_any_object_is_a_record_or_is_refused_by_a_key_of_its_own(document):
     """Whatever is in it, nothing else comes of it, and what was written can be read."""
     record = json.loads(json.dumps(document))
-    posted = Posted()
-    posted.add(Place(0), dict(record), add_record, "", ARRIVED_NS)
+    posted = Posted("", ARRIVED_NS)
+    posted.add(Place(0), dict(record), add_record)
     assert len(posted.taken) + posted.refused == 1
     assert {problem.key for problem in posted.problems} <= record.keys()
-    assert len(ExportLogsServiceRequest.FromString(posted.request.to_bytes()).resource_logs) == len(posted.taken)
+    (message,) = map(ExportLogsServiceRequest.FromString, (request.to_bytes() for request in posted.requests))
+    assert len(message.resource_logs) == len(posted.taken)
 
 
 def test_half_a_surrogate_pair_is_worth_a_character_and_large_numbers_become_text():

@@ -9,6 +9,7 @@ from query_house import HOUR, MINUTE, MONDAY_10H
 
 from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.ingest.posted import Posted
 from spanhouse_backend.ingest.posted_events import read_events
 from spanhouse_backend.query.questions.delete_logs import DeleteLogs
 from spanhouse_backend.query.questions.events import Events, EventSchema, Streams
@@ -25,9 +26,10 @@ CLICKS = [
 
 def put(house, streams, service="shop", at_ns=MONDAY_10H):
     """What POST /api/v1/events does with them."""
-    posted = read_events(json.dumps(streams).encode(), service, at_ns)
+    posted = Posted(service, at_ns)
+    read_events(json.dumps(streams).encode(), posted)
     assert not posted.problems
-    house.run(house.store.insert(LOGS, join([frame(posted.request.to_bytes())]), []))
+    house.run(house.store.insert(LOGS, join([frame(request.to_bytes()) for request in posted.requests]), []))
 
 
 def bare(rows):

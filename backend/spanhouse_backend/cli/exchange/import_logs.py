@@ -56,11 +56,13 @@ def import_logs(files: tuple[str, ...], service: str, stream: str, raw: bool, fo
             began_ns = time.time_ns()
             with opened(file) as source:
                 for before, piece in _pieces(source):
-                    posted = read_ndjson(piece, service, began_ns + before, raw=raw, write=write)
+                    posted = Posted(service, began_ns + before)
+                    read_ndjson(piece, posted, raw=raw, write=write)
                     refused += posted.refused
                     reason = reason or _first_problem(file, before, posted)
                     if posted.taken:
-                        sender.send(posted.request.to_bytes(), len(posted.taken))
+                        (request,) = posted.requests
+                        sender.send(request.to_bytes(), len(posted.taken))
         sent = sender.settled()
         return Sent(sent.records + refused, sent.refused + refused, reason or sent.reason)
 
