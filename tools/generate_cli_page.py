@@ -50,7 +50,7 @@ spanhouse completion zsh > ~/.zfunc/_spanhouse           # with ~/.zfunc in fpat
 spanhouse completion fish > ~/.config/fish/completions/spanhouse.fish
 ```
 
-Names of services and functions are completed too, when a server answers within 200 ms.
+Names of services, functions, metrics and streams are completed too, when a server answers within 200 ms.
 """
 COMMON = """\
 ## Options of every command that asks

@@ -1,5 +1,6 @@
 """The examples of docs/http-api.md and docs/client.md, run against a real server."""
 
+import json
 import os
 import re
 import shlex
@@ -9,8 +10,9 @@ import sys
 import time
 
 import pytest
+from data_points import Stream, body, explicit
 from doc_pages import DOCS, programs
-from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess
+from harness import EXPORT_LOGS, EXPORT_METRICS, PATIENCE_SECONDS, ServerProcess
 from otlp_requests import log_request, request
 
 PROGRAMS = programs("client.md")
@@ -20,19 +22,23 @@ COMMANDS = re.findall(r"^\$ (curl (?!-N ).*)$", (DOCS / "http-api.md").read_text
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
-    """A server with spans and log records of the last hours."""
+    """A server with spans, log records and a metric of the last hours."""
     with ServerProcess(tmp_path_factory.mktemp("pages") / "data") as server:
         for hours in (0, 2):
             start_ns = time.time_ns() - (hours * 3600 + 60) * 1_000_000_000
             spans = request("checkout", range(1000, 900_000, 7000), name="shop.buy", start_ns=start_ns)
             server.export(spans.SerializeToString())
         server.export(log_request("checkout", ["Paid", "paid twice"]).SerializeToString(), method=EXPORT_LOGS)
+        now = time.time_ns()
+        took = Stream("http.server.request.duration", attributes={"http.route": "/buy"})
+        took.explicit.append(explicit([0.2, 0.3], now, now - 60 * 1_000_000_000))
+        server.export(body(took), method=EXPORT_METRICS)
         yield server
 
 
 def test_the_pages_have_examples():
     """A page whose examples are not found would pass silently."""
-    assert (len(PROGRAMS), len(COMMANDS)) == (5, 7)
+    assert (len(PROGRAMS), len(COMMANDS)) == (5, 8)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda text: str(text.count("\n")))
@@ -81,6 +87,9 @@ def test_command_runs(asked, tmp_path, command):
         assert (tmp_path / "spans.arrow").read_bytes().startswith(b"\xff\xff\xff\xff")
     elif "timeline" in command:
         assert re.search(r"^x-record-count: 2\r?$", done.stdout, re.MULTILINE)
+    elif "metric" in command:
+        (row,) = json.loads(done.stdout)["rows"]
+        assert (row["group"], row["count"]) == ({"attr.http.route": "/buy"}, 2)
     elif "logs" in command:
         assert "paid twice" in done.stdout
     elif "-I" in command:

@@ -264,7 +264,7 @@ def _flat(row: Row) -> Row:
 def _nothing(answer: Answered, noun: str) -> str:
     """That there is nothing, and which option to leave out to see more."""
     command = click.get_current_context().info_name
-    narrowed = [name for name in ("service", "name", "filter") if answer.texts.get(name)]
+    narrowed = [name for name in ("service", "name", "stream", "filter") if answer.texts.get(name)]
     of = "".join(
         " that match the filter" if name == "filter" else f" of {_thing(answer, name)} {printable(answer.texts[name])}"
         for name in narrowed
@@ -291,7 +291,7 @@ def _nothing(answer: Answered, noun: str) -> str:
 
 
 def _thing(answer: Answered, parameter: str) -> str:
-    """What `service` or `name` names."""
+    """What `service`, `name` or `stream` names."""
     if parameter == "name":
         return "metric" if answer.question.name in {Metrics.name, MetricPercentiles.name} else "function"
     return parameter

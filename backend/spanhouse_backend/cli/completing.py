@@ -1,4 +1,4 @@
-"""What a shell offers after TAB: the names of services and functions, from a server that answers at once.
+"""What a shell offers after TAB: names of services, functions, metrics and streams, from a server that answers at once.
 
 Whoever presses TAB waits, so a server that is slow, away, or wants a token that is not there means that nothing is
 offered, and nothing is said.
@@ -20,14 +20,18 @@ from spanhouse_proto.query_pb2_grpc import QueryStub
 
 PATIENCE_SECONDS = 0.2
 # Which question has the values of a parameter, by the names that options and arguments have; and in which column.
-_SOURCES = {"service": ("services", "service"), "name": ("functions", "name"), "bare_name": ("functions", "name")}
+_SOURCES = {"service": ("services", "service"), "name": ("functions", "name"), "stream": ("streams", "name")}
+# What has a name for these commands.
+_OF_METRICS = frozenset({"metric", "metrics"})
 
 
 def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What the value of this parameter may be that begins like this."""
-    question, column = _SOURCES.get(parameter.name or "", ("", ""))
+    question, column = _SOURCES.get((parameter.name or "").removeprefix("bare_"), ("", ""))
     if not question:
         return []
+    if question == "functions" and context.command.name in _OF_METRICS:
+        question = "metrics"
     texts = {"limit": str(MAX_LIMIT)}
     if column == "name" and (service := context.params.get("service")):
         texts["service"] = service

@@ -9,12 +9,16 @@ import time
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from data_points import Stream, body, explicit
 from harness import clean_environment
+from log_records import Made, records
 from otlp_requests import request
 from query_house import MONDAY_10H
 
 from spanhouse_backend.cli import cli, completing
 from spanhouse_backend.cli.top import top
+from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.store.landing import METRICS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,6 +28,9 @@ def stored(house):
         request("completed-b", [1000], name="completed.second", start_ns=MONDAY_10H),
         request("completed-b", [1000], name="completed.\x1b[2J", start_ns=MONDAY_10H),
     )
+    house.insert_logs(records("completed-a", [Made(MONDAY_10H, event="completed.sold")]))
+    took = Stream("completed.took", explicit=[explicit([0.2], MONDAY_10H, MONDAY_10H)])
+    house.run(house.store.insert(METRICS, join([frame(body(took))]), []))
 
 
 def completions(words, incomplete):
@@ -77,6 +84,8 @@ def test_names_come_from_the_server(offered):
     # What would steer the terminal is not offered.
     assert offered(["series"], "completed.") == ["completed.first", "completed.second"]
     assert offered(["heatmap", "--service", "completed-a", "--name"], "completed.") == ["completed.first"]
+    assert offered(["metric"], "completed.") == offered(["metrics", "--name"], "completed.") == ["completed.took"]
+    assert offered(["events"], "completed.") == offered(["aggregate", "--stream"], "completed.") == ["completed.sold"]
 
 
 def test_whoever_presses_tab_does_not_wait_for_a_silent_server():
