@@ -58,25 +58,36 @@ def deliver_on_sigterm(deliver: Callable[[], None]) -> None:
     Concurrency: the handler runs in the main thread between any two steps, whatever locks that holds; so it only starts
     a thread, which delivers while the main thread runs on, and then ends the process by the same signal.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        return
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not _on_sigterm:
+        if threading.current_thread() is not threading.main_thread() or handler != signal.SIG_DFL:
+            return
+        signal.signal(signal.SIGTERM, _on_sigterm)
+    if deliver not in _deliveries:
+        _deliveries.append(deliver)
 
-    def deliver_and_end() -> None:
+
+_deliveries: list[Callable[[], None]] = []
+"""What SIGTERM calls."""
+
+
+def _on_sigterm(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+    try:
+        threading.Thread(target=_deliver_and_end, name="spanhouse-sigterm", daemon=True).start()
+    except RuntimeError:
+        _signal_itself()
+
+
+def _deliver_and_end() -> None:
+    for deliver in _deliveries:
         with suppress(Exception):
             deliver()
-        signal_itself()
+    _signal_itself()
 
-    def signal_itself() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
 
-    def on_sigterm(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
-        try:
-            threading.Thread(target=deliver_and_end, name="spanhouse-sigterm", daemon=True).start()
-        except RuntimeError:
-            signal_itself()
-
-    signal.signal(signal.SIGTERM, on_sigterm)
+def _signal_itself() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _is_child(process: Any) -> bool:

@@ -78,8 +78,9 @@ class FunctionStats:
     def since(self, earlier: FunctionStats) -> FunctionStats:
         """The calls between two readings of one function, `earlier` and this one; those since a reset in between.
 
-        As exact as the readings, but for the shortest and the longest: they are within 0.55% where a call before
-        `earlier` was shorter or longer still. Raises ValueError where `earlier` is another function's, or the later.
+        As exact as the readings, but for the shortest and the longest: they are within 0.55%, rounded to nanoseconds,
+        where a call before `earlier` was shorter or longer still. Raises ValueError where `earlier` is another
+        function's, or the later.
         """
         if earlier.name != self.name or (earlier.forgotten, earlier.calls) > (self.forgotten, self.calls):
             raise ValueError(f"{earlier!r} is no earlier reading of {self!r}")

@@ -48,8 +48,12 @@ class StatsReporter:
         self._sink = sink
         self._every_seconds = every_seconds
         self._every_calls = every_calls
-        self.exit_seconds: float = _exit_seconds()
+        environment = Environment(os.environ)
+        default = int(ExporterSettings.exit_seconds * 1000)
+        self.exit_seconds: float = environment.integer("SPANHOUSE_EXIT_TIMEOUT", default, low=0) / 1000
         """How long the end of the process waits for the sink."""
+        if environment.flag(environment.named("SPANHOUSE_FLUSH_ON_SIGTERM")):
+            process_end.deliver_on_sigterm(_at_exit)
         self._notices = Notices(_logger)
         self._due_at = 0.0
         self._shut_down = False
@@ -208,11 +212,6 @@ def any_live() -> bool:
 
 def _never_park() -> bool:
     return False
-
-
-def _exit_seconds() -> float:
-    default = int(ExporterSettings.exit_seconds * 1000)
-    return Environment(os.environ).integer("SPANHOUSE_EXIT_TIMEOUT", default, low=0) / 1000
 
 
 def _at_exit() -> None:

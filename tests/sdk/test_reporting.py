@@ -2,6 +2,7 @@ import json
 import logging
 import math
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -273,10 +274,10 @@ def test_nothing_called_needs_no_thread(reporting):
     assert threading.active_count() == before
 
 
-def run(script, *arguments):
+def run(script, *arguments, **environ):
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(script), *arguments],
-        env={**os.environ, "OTEL_TRACES_SAMPLER": "always_off"},  # nobody is there to take spans
+        env={**os.environ, "OTEL_TRACES_SAMPLER": "always_off", **environ},  # nobody is there to take spans
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
@@ -305,15 +306,31 @@ def test_a_sink_that_hangs_does_not_keep_the_process():
     """It ends within its time for that, with its own exit code."""
     done = run(
         """
-        import os, sys, time
-        os.environ["SPANHOUSE_EXIT_TIMEOUT"] = "200"
+        import sys, time
         import spanhouse
         spanhouse.report_stats(lambda rows: time.sleep(3600))
         spanhouse.record("work", 0, 1)
         sys.exit(3)
-        """
+        """,
+        SPANHOUSE_EXIT_TIMEOUT="200",
     )
     assert (done.stderr, done.returncode) == ("", 3)
+
+
+def test_sigterm_where_flushing_was_asked_for():
+    """With the variable that has spans delivered, sinks are told too, and the process still ends by the signal."""
+    script = """
+        import os, signal, time
+        import spanhouse
+        spanhouse.report_stats(lambda rows: print([(row.name, row.calls) for row in rows], flush=True))
+        spanhouse.record("work", 0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+        """
+    done = run(script, SPANHOUSE_FLUSH_ON_SIGTERM="true")
+    assert (done.stdout, done.stderr, done.returncode) == ("[('work', 1)]\n", "", -signal.SIGTERM)
+    done = run(script)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", -signal.SIGTERM)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -387,9 +404,9 @@ def test_the_time_between_two_readings(before, between):
     found, expected = statistics.read().since(earlier), alone.read()
     for exact in ("calls", "errors", "total_ns", "squares_ns2", "buckets", "mean_ns", "stddev_ns", "stderr_ns"):
         assert getattr(found, exact) == getattr(expected, exact), exact
-    assert found.min_ns == pytest.approx(expected.min_ns, rel=0.0055, abs=1)
-    assert found.max_ns == pytest.approx(expected.max_ns, rel=0.0055, abs=1)
-    assert found.p50_ns == pytest.approx(expected.p50_ns, rel=0.0055, abs=1)
+    for near in ("min_ns", "max_ns", "p50_ns"):
+        wanted = getattr(expected, near)
+        assert abs(getattr(found, near) - wanted) <= 0.0055 * wanted + 0.5, near  # whole nanoseconds
 
 
 def test_only_earlier_readings_of_the_same_function_can_be_taken_away():
