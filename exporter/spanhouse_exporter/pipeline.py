@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from spanhouse_exporter import process_end, status
 from spanhouse_exporter.batch import Batch, Chunk, ResourceIntake
 from spanhouse_exporter.delivery import Delivery, Outcome, open_spool
-from spanhouse_exporter.intake import CHUNK_ITEMS, PARKED, Intake
+from spanhouse_exporter.intake import CHUNK_ITEMS, LARGE_ITEM_BYTES, PARKED, Intake
 from spanhouse_exporter.status import Flow
 from spanhouse_exporter.worker import Worker
 
@@ -51,7 +51,10 @@ class Pipeline:
         self._resource = resource
         self._delivery = Delivery(settings, sender, open_spool(settings))
         # A chunk must fit a request and the queue, whatever they were set to.
-        self.chunk_items: int = min(CHUNK_ITEMS, settings.max_batch_items, settings.max_queue_items or CHUNK_ITEMS)
+        most = settings.max_queue_items or CHUNK_ITEMS
+        self.chunk_items: int = min(
+            CHUNK_ITEMS, settings.max_batch_items, most, max(1, settings.max_queue_bytes // (2 * LARGE_ITEM_BYTES))
+        )
         self._intakes: list[Intake] = []
         self._on_tick: list[Callable[[], None]] = []
         self._shut_down = False

@@ -23,8 +23,18 @@ if TYPE_CHECKING:
     from spanhouse.limits import RecordLimits
 
 _SECOND_NS = 1e9
-_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What every record has, and what formatters leave in it; `taskName` is younger than the oldest Python we take."""
+_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "otelServiceName",
+    "otelSpanID",
+    "otelTraceID",
+    "otelTraceSampled",
+}
+"""What every record has (`taskName` from Python 3.12 on), what formatters leave in it, and what OpenTelemetry's
+instrumentation of logging gives to all: that is in the record's own columns.
+"""
 _MOST_FIELDS = len(_FIELDS)
 _PLAIN = frozenset({str, int, float, bool})
 """Types of values that need no cleaning."""

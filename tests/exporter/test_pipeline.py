@@ -70,6 +70,21 @@ def test_a_full_queue_drops_and_counts():
     pipeline.shutdown(1)
 
 
+def test_a_small_queue_is_filled():
+    """However few bytes it may hold: what comes at once in more than that is taken in part, not refused whole."""
+    held = Held()
+    pipeline = Pipeline(ExporterSettings(max_queue_bytes=20_000, timeout_seconds=60), lambda: RESOURCE, held)
+    intake = pipeline.intake(scope_fields("x"))
+    for number in range(400):
+        intake.put(span(number + 1))
+    held.release.set()
+    assert pipeline.flush(20)
+    status = pipeline.status()
+    assert status.exported >= 20_000 // 400  # a span is a good hundred bytes, and a chunk's place two hundred
+    assert status.exported + status.dropped.get("queue_full", 0) == 400
+    pipeline.shutdown(1)
+
+
 def test_flush_honours_its_timeout():
     """A receiver that does not answer costs no more than the time given (trace SDK, "ForceFlush")."""
     held = Held()

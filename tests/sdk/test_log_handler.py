@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+from harness import PATIENCE_SECONDS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
@@ -55,7 +56,7 @@ def logged():
 
 def sent(handler, receiver):
     """The records that have arrived when all was flushed."""
-    assert handler.flush(20)
+    assert handler.flush(PATIENCE_SECONDS)
     return receiver.records
 
 
@@ -274,7 +275,7 @@ def test_the_resource_is_that_of_the_spans():
         with logging_to(receiver.endpoint) as (logger, handler), spanhouse.span("work"):
             logger.info("beside it")
             sent(handler, receiver)
-        assert spanhouse.flush(20)
+        assert spanhouse.flush(PATIENCE_SECONDS)
         assert of_resource(receiver) == receiver.resource()
         assert of_resource(receiver)["zone"] == "a"
         with logging_to(receiver.endpoint, service="other") as (logger, handler):
@@ -298,7 +299,7 @@ def test_spanhouse_flush_delivers_records_too(logged):
     """One call before a program is frozen or leaves: spans and records."""
     logger, _handler, receiver = logged
     logger.info("x")
-    assert spanhouse.flush(20)
+    assert spanhouse.flush(PATIENCE_SECONDS)
     assert receiver.bodies() == ["x"]
 
 
@@ -317,10 +318,10 @@ def test_a_level_that_hurries(monkeypatch):
     monkeypatch.setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000")
     with receiving() as receiver, logging_to(receiver.endpoint) as (logger, handler):
         logger.info("one")
-        handler.flush(20)
+        handler.flush(PATIENCE_SECONDS)
         logger.info("two")
         logger.error("three")
-        receiver.wait_for_records(3, 60)
+        receiver.wait_for_records(3, PATIENCE_SECONDS)
         assert receiver.bodies() == ["one", "three", "two"]
 
 
@@ -425,6 +426,12 @@ def test_odd_extras():
     assert found.dropped_attributes_count == 2
 
 
+def test_what_opentelemetrys_instrumentation_adds_is_not_kept_twice():
+    """Its record factory gives four fields to every record of the program; all of them are columns."""
+    added = {"otelTraceID": "ab", "otelSpanID": "cd", "otelTraceSampled": True, "otelServiceName": "shop"}
+    assert attributes(encoded({**added, "a": 1})) == {"a": 1}
+
+
 def test_names_of_ours_in_extra_win():
     """What the program says of itself replaces what the handler and its `attributes` say, and is there once."""
     record = logging.makeLogRecord({"levelno": 20, "thread.name": "mine", "team": "x", "lineno": 3})
@@ -501,7 +508,7 @@ def test_a_full_queue_drops_counts_and_does_not_wait(tmp_path, monkeypatch):
         for number in range(5_000):
             logger.info("number %d", number)
         release.set()
-        assert handler.flush(40)
+        assert handler.flush(PATIENCE_SECONDS)
         found = handler.status()
         assert found.dropped["queue_full"] > 0
         assert found.exported + found.dropped["queue_full"] == 5_000
@@ -514,7 +521,7 @@ def test_a_record_beyond_any_request(logged):
     logger.info("before")
     logger.info("x" * (65 << 20))
     logger.info("after")
-    assert handler.flush(40)
+    assert handler.flush(PATIENCE_SECONDS)
     assert receiver.bodies() == ["after", "before"]
     assert dict(handler.status().dropped) == {"too_large": 1}
 
@@ -607,7 +614,7 @@ def test_what_is_said_about_its_own_export_is_not_exported(capsys):
         propagated, logger.propagate = logger.propagate, False
         try:
             logger.warning("of ours, about something else")
-            assert handler.flush(20)
+            assert handler.flush(PATIENCE_SECONDS)
             assert dict(handler.status().dropped) == {"export_failed": 1}
             logging.getLogger("spanhouse_exporter.logs").warning("about the export of logs")
             assert handler.status().queued == 0
@@ -626,9 +633,9 @@ def test_what_its_worker_logs_is_not_exported(logged):
     theirs = logger.getChild("grpc")
     handler._pipeline.on_tick(lambda: theirs.warning("in the worker"))
     logger.info("x")
-    assert handler.flush(20)
+    assert handler.flush(PATIENCE_SECONDS)
     theirs.warning("elsewhere")
-    assert handler.flush(20)
+    assert handler.flush(PATIENCE_SECONDS)
     assert receiver.bodies() == ["elsewhere", "x"]
 
 
@@ -638,7 +645,7 @@ def test_status_of_a_receiver_that_is_away(tmp_path, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
     with logging_to(NOWHERE) as (logger, handler):
         logger.info("x")
-        assert handler.flush(30)
+        assert handler.flush(PATIENCE_SECONDS)
         assert (handler.status().spooled, handler.status().failed) == (1, 0)
     assert list((tmp_path / "logs").glob("*.otlp"))
 

@@ -99,8 +99,8 @@ def test_at_exit_with_nobody_there_and_once_by_the_next_process(tmp_path):
     assert spooled(tmp_path) == 2000
     again = """
     logger.info("again")
-    handler.flush(20)
-    give_up = time.monotonic() + 20
+    handler.flush(50)
+    give_up = time.monotonic() + 50
     while handler.status().replayed < 2000 and time.monotonic() < give_up:
         time.sleep(0.02)
     """
@@ -115,7 +115,7 @@ def test_a_process_killed_after_a_flush():
     """What was flushed has arrived, whatever comes then; a record of the flush level alone is no such promise."""
     text = """
     logger.error("flushed")
-    assert handler.flush(20)
+    assert handler.flush(50)
     os.kill(os.getpid(), signal.SIGKILL)
     """
     with receiving() as receiver:
@@ -191,7 +191,7 @@ def test_a_fork_while_other_threads_log():
         pid = os.fork()
         if pid == 0:
             logger.info("child %d", number)
-            os._exit(0 if handler.flush(30) else 1)
+            os._exit(0 if handler.flush(50) else 1)
         assert os.waitpid(pid, 0)[1] == 0
     stop.set()
     for thread in threads:
@@ -228,7 +228,7 @@ def test_a_handler_of_a_signal_logs_while_the_program_logs():
     for number in range(20_000):
         logger.info("number")
     signal.setitimer(signal.ITIMER_REAL, 0)
-    assert handler.flush(40)
+    assert handler.flush(50)
     print(seen, handler.status().failed)
     """
     with receiving() as receiver:
@@ -244,7 +244,7 @@ def test_a_receiver_without_logs_is_said_once():
     text = """
     for number in range(5):
         logger.info("number %d", number)
-        handler.flush(20)
+        handler.flush(50)
     print(handler.status().dropped["export_failed"], handler.status().failed_requests)
     """
     with receiving(logs=False) as receiver:

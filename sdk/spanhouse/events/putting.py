@@ -87,7 +87,7 @@ class WaitingPuts:
     def _send(self, records: list[bytes]) -> tuple[int, str]:
         """(how many were refused, why)."""
         request = envelope.request(self._resource(), [(SCOPE, records)])
-        response = Exchange(self._transport, otlp_http.request_of(request), self._timeout).run()
+        response = Exchange(self._transport, otlp_http.request_of(request), self._timeout, grace=0.0).run()
         not_taken = otlp_http.refusal(response)
         if not_taken is not None:
             raise not_taken.error

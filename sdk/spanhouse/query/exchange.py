@@ -111,7 +111,8 @@ class Exchange:
     """One request until its response, which another thread may abort.
 
     `abort` sets its mark before it looks for a socket, and `run` looks for the mark after it has one: whichever comes
-    first, the request ends, and neither waits for the other.
+    first, the request ends, and neither waits for the other. `grace` is how much longer than `timeout` the server may
+    take to say that it has passed; none where it is not told.
     """
 
     def __init__(
