@@ -1,12 +1,14 @@
 """`spanhouse import-logs` against a real server, and on a directory."""
 
 import json
+import subprocess
 import time
 
 import pytest
 from click.testing import CliRunner
-from harness import ServerProcess
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
 from otlp_requests import SECOND
+from terminal import COMMAND
 
 from spanhouse_backend.cli import cli
 from spanhouse_backend.ingest.posted_bodies import MAX_LINE_BYTES
@@ -23,6 +25,19 @@ def server(tmp_path):
 
 def run(*arguments, input=None):  # noqa: A002 - click's name for it
     return CliRunner().invoke(cli, arguments, env={"SPANHOUSE_SERVER": None}, input=input, prog_name="spanhouse")
+
+
+def by_itself(*arguments):
+    """In a process of its own, which opens the engine: this one may have another directory open."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    return done.stdout
 
 
 def stored(server, columns, where="1"):
@@ -83,11 +98,12 @@ def test_events_of_a_stream(tmp_path):
     events = [{"user": number, "page": {"path": "/tea"}} for number in range(3)]
     file.write_text("".join(json.dumps(event | {"@time": START_NS + event["user"]}) + "\n" for event in events))
     directory = str(tmp_path / "data")
-    shown = run("import-logs", str(file), "--stream", "shop.clicks", "--data", directory)
-    assert (shown.exit_code, shown.stdout) == (0, "Imported 3 records.\n"), shown.output
+    assert (
+        by_itself("import-logs", str(file), "--stream", "shop.clicks", "--data", directory) == "Imported 3 records.\n"
+    )
     statement = "SELECT EventName, Body, toUnixTimestamp64Nano(Timestamp) FROM otel_logs ORDER BY Timestamp FORMAT TSV"
-    shown = run("sql", statement, "--data", directory)
-    assert [line.split("\t") for line in shown.stdout.splitlines()] == [
+    shown = by_itself("sql", statement, "--data", directory)
+    assert [line.split("\t") for line in shown.splitlines()] == [
         ["shop.clicks", json.dumps(event, separators=(",", ":")), str(START_NS + event["user"])] for event in events
     ]
 
