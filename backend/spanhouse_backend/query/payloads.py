@@ -15,6 +15,8 @@ ID, TIME, BODY = "@id", "@time", "@body"
 """What an event that is read has besides its payload; the last one only where the body is text and no payload."""
 # As deep as OTLP's JSON may be nested: what is deeper is given as text, and cannot be too deep for whoever reads it.
 MAX_DEPTH = 64
+# What is read at once: Python's objects are up to thirty times as large as the JSON that they are read from.
+MAX_CHARACTERS = 16 << 20
 # Python writes 1e+300 and 1e-07, the engine 1e300 and 1e-7.
 _EXPONENT = re.compile(r"(?<=[0-9])e\+?(-?)0*(?=[0-9])")
 
@@ -42,6 +44,8 @@ def _plain(written: str) -> str:
 
 def _read(text: str) -> Any:
     """What a text of JSON says; None for what is none, and for what JSON cannot say again."""
+    if len(text) > MAX_CHARACTERS:
+        return None
     try:
         found = json.loads(text)
         # Numbers beyond all bounds, and halves of surrogate pairs.

@@ -1,5 +1,7 @@
 """Pages of log records with the cursors between them: what `logs` and `events` share."""
 
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from spanhouse_backend.query.cursors import CURSOR, cursor_parts, cursor_text, no_cursor, other_order
@@ -62,11 +64,22 @@ async def cursor_page(
     *,
     offset: int = 0,
     after: Place | None = None,
+    most_characters: int | None = None,
 ) -> RecordPage:
-    """At most `limit` records of a window that match, and where the next ones are."""
+    """At most `limit` records of a window that match, and where the next ones are.
+
+    No more than fit into `most_characters`, if that is given, but always one.
+    """
     found = await record_page(engine, where, window, order, limit + 1, offset=offset, after=after)
-    kept, rest = found[:limit], found[limit:]
+    many = limit if most_characters is None else min(limit, fitting(found, most_characters))
+    kept, rest = found[:many], found[many:]
     if not rest:
         return RecordPage(kept, "")
     last = kept[-1]
     return RecordPage(kept, cursor_text(RecordCursor(order, *window, last["time_unix_ns"], last["hash"], last["copy"])))
+
+
+def fitting(records: Sequence[Mapping[str, Any]], most_characters: int) -> int:
+    """How many of the first records have no more characters together than this; of some, at least one."""
+    characters = accumulate(len(record["body"]) + sum(map(len, record["attributes"].values())) for record in records)
+    return max(1, sum(so_far <= most_characters for so_far in characters))

@@ -88,6 +88,20 @@ def test_every_event_is_given_once_however_small_the_answers(house, order):
         assert [row for row in found if row.event["n"] != "same"] == [row for row in every if row.event["n"] != "same"]
 
 
+def test_an_answer_has_no_more_than_can_be_read_at_once(house):
+    """16 MiB of events, or one; it says so, and the rest begins at its cursor. A schema is inferred from as many."""
+    large = "x" * (7 << 20)
+    put(house, {"large": [{"n": number, "text": large} for number in range(5)]})
+    first = house.ask(Events, stream="large", **WINDOW)
+    assert [row.event["n"] for row in first.rows] == [0]
+    assert first.notes == ("these are as many events as fit into 16 MiB: `next` is where the others begin",)
+    second = house.ask(Events, stream="large", cursor=first.next, **WINDOW)
+    assert [row.event["n"] for row in second.rows] == [1]
+    assert house.ask(EventSchema, stream="large", **WINDOW).events == 1
+    put(house, {"small": [{"n": 1}]})
+    assert house.ask(Events, stream="small", **WINDOW).notes == ()
+
+
 def test_an_id_outside_of_the_window_is_before_all_of_it_or_after(house):
     """A program that resumes may ask for a window that has moved on."""
     put(house, {"moved": [{"n": number, "@time": MONDAY_10H + number * HOUR} for number in range(3)]})

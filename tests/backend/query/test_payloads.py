@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanhouse_backend.query.payloads import MAX_DEPTH, payload
+from spanhouse_backend.query.payloads import MAX_CHARACTERS, MAX_DEPTH, payload
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -87,7 +87,9 @@ def test_an_attribute_is_what_its_text_is_in_canonical_json_or_the_text(text, va
         '{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1),
         '{"a":' * 100_000 + "1" + "}" * 100_000,
         '{"a": ' + "9" * 5000 + "}",
+        '{"a":[' + "[]," * (MAX_CHARACTERS // 3) + "[]]}",
     ],
+    ids=lambda body: body[:20],
 )
 def test_a_body_that_is_no_object_is_kept_as_a_text_beside_the_attributes(body):
     """Also one that JSON could not write again, or that is nested deeper than anybody can read."""

@@ -16,9 +16,9 @@ from spanhouse_backend.query.event_fields import EVENT_FILTER, STREAM, EventsFil
 from spanhouse_backend.query.filters import Filter
 from spanhouse_backend.query.json_schema import DIALECT, Shape
 from spanhouse_backend.query.parameters import SERVICE, Limited, Windowed, choice, whole_number
-from spanhouse_backend.query.payloads import ID, TIME, payload
+from spanhouse_backend.query.payloads import ID, MAX_CHARACTERS, TIME, payload
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
-from spanhouse_backend.query.record_cursors import RecordCursor, cursor_page, read_cursor
+from spanhouse_backend.query.record_cursors import RecordCursor, cursor_page, fitting, read_cursor
 from spanhouse_backend.query.record_pages import NEWEST, OLDEST, ORDERS, Place, record_page
 from spanhouse_backend.query.records import RecordKey, parse_record_id, within
 from spanhouse_backend.query.statements import statement
@@ -38,6 +38,7 @@ INFERRED = Parameter(
     {"type": "integer", "minimum": 1, "maximum": MAX_INFERRED},
 )
 _HASH_BITS = 64
+_CUT = f"these are as many events as fit into {MAX_CHARACTERS >> 20} MiB: `next` is where the others begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,15 @@ class Events(Question[EventsAnswer], name="events", row=StreamEventRow, answer_t
         """At most `limit` events, and where the next ones are."""
         window = self.cursor.window if self.cursor else self.window
         part, after = (window, self.cursor.place) if self.cursor else self._beyond_id()
-        page = await cursor_page(engine, self.where, part, self.order, self.limit, after=after)
+        page = await cursor_page(
+            engine, self.where, part, self.order, self.limit, after=after, most_characters=MAX_CHARACTERS
+        )
         return EventsAnswer(
             source="raw",
             accuracy="exact",
             from_ns=window.from_ns,
             to_ns=window.to_ns,
+            notes=(_CUT,) if page.next and len(page.records) < self.limit else (),
             next=page.next,
             # Ten thousand payloads take a while to read, and others wait for the event loop.
             rows=await asyncio.to_thread(lambda: tuple(map(_event, page.records))),
@@ -194,6 +198,7 @@ class EventSchema(Question[EventSchemaAnswer], name="event_schema", row=EventPar
     async def answer(self, engine: Engine) -> EventSchemaAnswer:
         """One row a place in the payloads."""
         found = await record_page(engine, self.where, self.window, NEWEST, self.inferred)
+        found = found[: fitting(found, MAX_CHARACTERS)]
         shape = await asyncio.to_thread(_shape, found)
         described = {
             "$schema": DIALECT,
