@@ -264,10 +264,11 @@ def _flat(row: Row) -> Row:
 def _nothing(answer: Answered, noun: str) -> str:
     """That there is nothing, and which option to leave out to see more."""
     command = click.get_current_context().info_name
-    narrowed = [name for name in ("service", "name", "stream", "filter") if answer.texts.get(name)]
+    # Other questions have a level, too, which is a percentile.
+    of_records = any(parameter.name == "text" for parameter in answer.question.parameters())
+    narrowed = [name for name in _NARROWING if answer.texts.get(name) and (of_records or name != "level")]
     of = "".join(
-        " that match the filter" if name == "filter" else f" of {_thing(answer, name)} {printable(answer.texts[name])}"
-        for name in narrowed
+        _NARROWING[name].format(thing=_thing(answer, name), value=printable(answer.texts[name])) for name in narrowed
     )
     if answer.from_ns and "since" in answer.texts:
         return (
@@ -278,8 +279,9 @@ def _nothing(answer: Answered, noun: str) -> str:
         return f"No {noun}{of} before {answer.head['to']}. Without --until, {command} shows everything until now."
     required = {parameter.name for parameter in answer.question.parameters() if parameter.required}
     if optional := [name for name in narrowed if name not in required]:
-        every = "all of them" if optional[-1] == "filter" else f"every {_thing(answer, optional[-1])}"
-        return f"No {noun}{of} are stored. Without --{optional[-1]}, {command} shows {every}."
+        last = optional[-1]
+        every = f"every {_thing(answer, last)}" if last in {"service", "name", "stream"} else "all of them"
+        return f"No {noun}{of} are stored. Without {_written(last)}, {command} shows {every}."
     if narrowed:
         return f"No {noun}{of} are stored."
     if noun not in {"calls", "spans"}:
@@ -288,6 +290,20 @@ def _nothing(answer: Answered, noun: str) -> str:
         f"No {noun} are stored yet. Decorate a function with @spanhouse.capture, "
         "or point an OpenTelemetry exporter at the server."
     )
+
+
+# What narrows an answer, in the order in which it is said, and how.
+_NARROWING = {
+    "service": " of {thing} {value}",
+    "name": " of {thing} {value}",
+    "stream": " of {thing} {value}",
+    "trace_id": " of trace {value}",
+    "span_id": " of span {value}",
+    "level": " of level {value} or above",
+    "text": ' with the text "{value}"',
+    "filter": " that match the filter",
+    "offset": " after the first {value}",
+}
 
 
 def _thing(answer: Answered, parameter: str) -> str:

@@ -137,8 +137,21 @@ def test_a_timeline_is_a_line_of_sparks_for_each_level_that_there_was(ask):
     ]
 
 
-def test_nothing_is_said_where_there_is_nothing(ask):
-    assert ask("logs", *WINDOW, "--level", "fatal", "--text", "nothing").startswith("No log records")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--level", "fatal", "--text", "no {such} \x1b thing"],
+            'of level fatal or above with the text "no {such} \\x1b thing" are stored. Without --text, logs shows all',
+        ),
+        (["--level", "fatal", "--service", "x"], "of service x of level fatal or above are stored. Without --level, "),
+        (["e" * 32], f"of trace {'e' * 32} are stored. Without --trace-id, "),
+        (["--span-id", "e" * 16], f"of span {'e' * 16} are stored. Without --span-id, "),
+        (["--offset", "99999"], "after the first 99999 are stored. Without --offset, "),
+    ],
+)
+def test_where_there_is_nothing_it_is_said_of_what_and_how_to_see_more(ask, options, said):
+    assert ask("logs", *options).startswith(f"No log records {said}")
 
 
 @pytest.fixture
