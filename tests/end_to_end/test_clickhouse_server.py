@@ -98,6 +98,26 @@ def test_spans_go_in_and_answers_come_out_and_a_restart_knows_what_was_stored(cl
     assert dict(clickhouse.rows("whole", COUNTS[1])) == {"first": SPANS, "second": SPANS}
 
 
+def test_namespaces_are_databases_of_the_same_server(clickhouse, tmp_path):
+    """One named after the namespace beside the one of the URL; raw SQL reaches neither the other, nor `default`."""
+    shop = {"x-spanhouse-namespace": "shop"}
+    with spanhouse_on(clickhouse.url("parted"), tmp_path, "parted", "--namespaces", "shop") as server:
+        url = f"http://{server.http}"
+        headers = shop | {"Content-Type": "application/x-protobuf"}
+        sent = httpx.post(f"{url}/v1/traces", content=body_of("bought"), headers=headers, timeout=PATIENCE_SECONDS)
+        assert sent.status_code == 200
+        assert [code.name for code in server.export(body_of("first"))] == ["OK"]
+        for asked, there in ((shop, "bought"), ({}, "first")):
+            rows = httpx.get(f"{url}/api/v1/functions?since=1h", headers=asked, timeout=PATIENCE_SECONDS).json()["rows"]
+            assert [row["service"] for row in rows] == [there]
+            for database in ("default", "parted" if asked else "parted_shop"):
+                query = {"query": f"SELECT count() FROM {database}.otel_traces"}
+                refused = httpx.get(f"{url}/api/v1/sql", params=query, headers=asked, timeout=PATIENCE_SECONDS)
+                assert (refused.status_code, "not open to SQL" in refused.text) == (400, True)
+    assert counts(clickhouse, "parted") == {"first": SPANS}
+    assert counts(clickhouse, "parted_shop") == {"bought": SPANS}
+
+
 @pytest.mark.parametrize("how", ["before", "after"])
 @pytest.mark.parametrize(
     "marker",
