@@ -1,4 +1,4 @@
-"""The README's words, run: the plain script with no server, and the links."""
+"""The README's programs, run: with no server, and with one."""
 
 import re
 import socket
@@ -57,7 +57,22 @@ def test_asking_from_python(tmp_path):
     assert (done.stdout, done.stderr) == ("slow 1 100000000\n", "")
 
 
-def test_every_page_that_is_linked_is_there():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md"), ROOT / "CONTRIBUTING.md"]:
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+def test_logs_and_events(tmp_path):
+    """The third program: what it logs and puts is on the server when it has ended."""
+    with ServerProcess(tmp_path / "data") as server:
+        program = PROGRAMS[2].replace("127.0.0.1:4318", server.http)
+        environment = clean_environment(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{server.grpc}")
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert (done.stdout, done.stderr) == ("['/tea']\n", "")
+        ((record,), (event,)) = (
+            server.get("/api/v1/logs", filter=name).json()["rows"] for name in ("scope=shop", "event")
+        )
+    assert (record["body"], record["severity"], record["attributes"]["items"]) == ("order of ann", "INFO", "3")
+    assert (event["event"], event["attributes"]["user"]) == ("shop.clicks", "40")
