@@ -2,6 +2,7 @@
 
 import math
 import random
+from urllib.parse import urlencode
 
 import pytest
 from data_points import BOUNDS, CUMULATIVE, Stream, body, explicit, exponential, rank
@@ -175,6 +176,24 @@ def test_scales_that_differ_are_brought_to_the_smallest(house, scales):
     base = 2 ** (2.0 ** -scales[1])
     for name in LEVELS:
         assert row.up_to[name] / row.above[name] == pytest.approx(base)
+
+
+@pytest.mark.parametrize("scale", [-3, -10, -(2**31), 2**31 - 1])
+def test_any_scale_is_answered(house, scale):
+    """The smallest that SDKs have puts all numbers into two buckets; what no SDK has, a sender may still say."""
+    metric = f"scale.{scale}"
+    stream = Stream(metric)
+    stream.exponential.append(exponential([0.2, 0.4], MONDAY_10H + MINUTE, MONDAY_10H, scale=-1, extremes=False))
+    stream.exponential[0].scale = scale
+    other = Stream(metric, service="other")
+    other.exponential.append(exponential([0.2, 0.4], MONDAY_10H + MINUTE, MONDAY_10H, scale=3))
+    store(house, stream, other)
+    for asked in ({}, {"group": "service"}):
+        response = house.get(f"/api/v1/metric_percentiles?{urlencode({'name': metric} | ASKED | asked)}")
+        assert response.status_code == 200
+        assert sum(row["count"] for row in response.json()["rows"]) == 4
+    note = response.json()["notes"][0]
+    assert ("times wide" in note) == (scale < 0)
 
 
 def test_zero_and_negative_values_have_buckets_too(house):

@@ -42,6 +42,8 @@ _NANOSECONDS = {
     **dict.fromkeys(("h", "hour", "hours"), 3600e9),
     **dict.fromkeys(("d", "day", "days"), 86_400e9),
 }
+# Of smaller ones, what percent the buckets are wide is no number that anybody can read.
+_LEAST_PERCENT_SCALE = -1
 _NO_STEP = Fragment("toUInt32(0)")
 # What makes a stream of points (metrics data model, "Timeseries model"), until it begins anew.
 _STREAM = Fragment(
@@ -208,10 +210,9 @@ def _notes(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     answered = [values for values in found if values["count"]]
     if scales := [values["scale"] for values in answered if values["scale"] is not None]:
         scale = min(scales)
-        doublings = math.exp2(-scale)
         yield (
-            f"buckets of exponential histograms are up to {_percent(doublings)} wide (scale {scale}): percentiles are "
-            f"within {_percent(doublings / 2)} of the value that has their rank"
+            f"buckets of exponential histograms are up to {_width(scale)} wide (scale {scale}): percentiles are within "
+            f"{_width(scale + 1)} of the value that has their rank"
         )
     if any(values["type"] == EXPLICIT for values in answered):
         yield (
@@ -220,6 +221,8 @@ def _notes(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _percent(doublings: float) -> str:
-    """How much more so many times the double is."""
-    return f"{(math.exp2(doublings) - 1) * 100:.3g}%"
+def _width(scale: int) -> str:
+    """How much more the upper bound of a bucket is than the lower one: base^1 - 1, base being 2^(2^-scale)."""
+    if scale < _LEAST_PERCENT_SCALE:
+        return f"2^(2^{-scale}) times"
+    return f"{(math.exp2(math.exp2(-scale)) - 1) * 100:.3g}%"
