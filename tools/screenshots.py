@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
@@ -17,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browsing import ARGUMENTS, CHROMIUM, fill  # noqa: E402 - the tests' own helpers, found by the line above
-from harness import ServerProcess  # noqa: E402
+from harness import EXPORT_LOGS, ServerProcess  # noqa: E402
+from log_records import Made, records  # noqa: E402
 from shop_spans import SLOWER, TRACE, checkout_trace, shop_requests  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -33,8 +35,26 @@ PICTURES = (
     ("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),
     ("function", f"view=function&since=2h&service=search&name={SLOWER}", ".plot .main-svg >> nth=0"),
     ("trace", f"view=trace&trace={TRACE}", "text=send_receipt_email >> nth=0"),
+    ("logs", "view=logs&since=2h&level=debug&columns=attr.user.tier", ".timeline .main-svg >> nth=0"),
     ("query", f"view=query&show=chart&{urlencode({'sql': SQL})}", ".plot .main-svg >> nth=0"),
 )
+
+
+LEVELS = ((9, "INFO"), (9, "INFO"), (5, "DEBUG"), (9, "INFO"), (13, "WARN"), (9, "INFO"), (5, "DEBUG"), (17, "ERROR"))
+LOGGED = 400
+
+
+def shop_logs(now_ns: int) -> ExportLogsServiceRequest:
+    """What the shop's checkout logged in the last two hours: more of it, and worse, in the last half hour."""
+    made = []
+    for index in range(LOGGED):
+        level, severity = LEVELS[index * index % len(LEVELS) if index > LOGGED // 3 else index % len(LEVELS)]
+        outcome = "card declined" if severity == "ERROR" else "took its stock"
+        body = f"order {7000 - index} of {index % 4 + 1} items: {outcome}"
+        age = 7_000_000_000_000 * index * index // LOGGED**2
+        tier = {"user.tier": ("gold", "free")[index % 2]}
+        made.append(Made(now_ns - age - 1_000_000_000, body, level, severity=severity, attributes=tier))
+    return records("checkout", made, scope="shop.checkout.orders")
 
 
 def take(browser: Browser, address: str, scheme: str) -> None:
@@ -78,6 +98,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "data") as server:
         fill(server, *shop_requests(), checkout_trace(time.time_ns()))
+        server.export(shop_logs(time.time_ns()).SerializeToString(), method=EXPORT_LOGS)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             for scheme in ("light", "dark"):

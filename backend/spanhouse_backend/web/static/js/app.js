@@ -79,6 +79,12 @@ function entryOf(state) {
   return VIEWS.find(({ name }) => name === state.view) ?? VIEWS[0];
 }
 
+/** What changes when another view is chosen. @param {import("./views.js").Entry} entry @returns {Record<string, string>} */
+function wayTo(entry) {
+  const same = Boolean(entry.ofRecords) === Boolean(entryOf(current()).ofRecords);
+  return { view: entry.name, ...(same ? {} : { filter: "" }) };
+}
+
 /** @param {import("./state.js").State} state @param {AbortSignal} signal */
 async function viewOf(state, signal) {
   const entry = entryOf(state);
@@ -166,10 +172,10 @@ function updateBar(state) {
   fill(
     bar.navigation,
     VIEWS.filter(({ keys }) => keys).map((entry) =>
-      h("a", { href: link({ view: entry.name }), "aria-current": entry === view && "page" }, entry.title),
+      h("a", { href: link(wayTo(entry)), "aria-current": entry === view && "page" }, entry.title),
     ),
   );
-  filterBox.update(state);
+  filterBox.update(state, Boolean(view.ofRecords));
   timePicker.update(state);
   if (![...bar.services.options].some(({ value }) => value === state.service)) {
     fill(bar.services, serviceOptions([state.service]));
@@ -198,9 +204,9 @@ bind("/", "Filter", () => filterBox.focus());
 bind("t", "Window of time", () => timePicker.open());
 bind("r", "Refresh now", () => show());
 bind("?", "This help", showHelp);
-for (const { name, title, keys } of VIEWS) {
-  if (keys) {
-    bind(keys, title, () => change({ view: name }));
+for (const entry of VIEWS) {
+  if (entry.keys) {
+    bind(entry.keys, entry.title, () => change(wayTo(entry)));
   }
 }
 onChange(changed);

@@ -5,6 +5,7 @@
  */
 
 import { h } from "./dom.js";
+import { LEVELS, UNSPECIFIED } from "./levels.js";
 import { onTheme } from "./theme.js";
 
 /**
@@ -145,6 +146,8 @@ export function colours() {
     error: colour("--error"),
     /** Lines of one chart, in order; told apart by those who do not see all colours, too. */
     series: [1, 2, 3, 4, 5, 6].map((number) => colour(`--series-${number}`)),
+    /** Of severities, by their words. */
+    levels: Object.fromEntries([...LEVELS, UNSPECIFIED].map((level) => [level, colour(`--level-${level}`)])),
     /** From few to many, as Plotly's colour scales. */
     scale: [0, 1, 2, 3, 4].map((number) => [number / 4, colour(`--scale-${number}`)]),
   };

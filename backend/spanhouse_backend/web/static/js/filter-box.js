@@ -5,14 +5,40 @@
 
 import { ask } from "./api.js";
 import { fill, h } from "./dom.js";
-import { change } from "./state.js";
+import { change, current } from "./state.js";
 
-const FIELDS = ["service", "name", "status", "kind", "duration", "error.type", "event", "scope", "message", "trace_id", "span_id"];
-const VALUES = {
-  status: ["error", "ok", "unset"],
-  kind: ["server", "client", "internal", "producer", "consumer"],
+/**
+ * What a filter can be about, and what is offered of it.
+ * @typedef {object} Vocabulary
+ * @property {string} example
+ * @property {string[]} fields
+ * @property {Record<string, string[]>} values  Of fields that have a few.
+ * @property {(state: import("./state.js").State) => Promise<import("./api.js").Row[]>} attributes  `name` and `examples` of each.
+ */
+
+/** @type {Vocabulary} */
+const SPANS = {
+  example: "status=error duration>50ms attr.user.tier=gold",
+  fields: ["service", "name", "status", "kind", "duration", "error.type", "event", "scope", "message", "trace_id", "span_id"],
+  values: {
+    status: ["error", "ok", "unset"],
+    kind: ["server", "client", "internal", "producer", "consumer"],
+  },
+  attributes: async ({ since, until, service }) => (await ask("attributes", { since, until, service, limit: 200 })).rows,
+};
+/** @type {Vocabulary} */
+const RECORDS = {
+  example: 'level>=warn logger^=app. body~"time.*out" attr.user.tier=gold',
+  fields: ["service", "level", "logger", "body", "event", "severity", "trace_id", "span_id"],
+  values: { level: ["trace", "debug", "info", "warn", "error", "fatal"] },
+  attributes: recordAttributes,
 };
 const MOST_OFFERED = 10;
+const LOOKED_AT_RECORDS = 200;
+const MOST_EXAMPLES = 20;
+const LONGEST_FILTER = 4096;
+// Of those that are offered.
+const LONGEST_VALUE = 1000;
 // The unfinished term before the caret: a field, or a field, an operator and the beginning of a value.
 const UNFINISHED = /(?:^|[\s(])(?:(?<field>(?:attr|resource)\."[^"]*"?|[\w.\-/]+)(?:(?<operator>!=|\^=|=)(?<value>"[^"]*|[^\s"'(),]*))?)?$/;
 
@@ -27,7 +53,6 @@ export class FilterBox {
       autocomplete: "off",
       spellcheck: "false",
       autocapitalize: "off",
-      placeholder: "Filter: status=error duration>50ms attr.user.tier=gold",
       "aria-label": "Filter",
       "aria-expanded": "false",
       "aria-controls": "offers",
@@ -42,6 +67,7 @@ export class FilterBox {
     const clear = h("button", { type: "button", class: "clear", "aria-label": "Clear the filter", onclick: () => this.apply("") }, "×");
     this.element = h("div", { class: "filter", role: "search" }, this.input, clear, this.list, this.problem);
     this.state = /** @type {import("./state.js").State} */ ({});
+    this.vocabulary = SPANS;
     /** @type {Offer[]} */
     this.offers = [];
     this.chosen = -1;
@@ -52,9 +78,14 @@ export class FilterBox {
     this.input.select();
   }
 
-  /** @param {import("./state.js").State} state */
-  update(state) {
+  /**
+   * @param {import("./state.js").State} state
+   * @param {boolean} ofRecords  Whether what is filtered is log records, and not spans.
+   */
+  update(state, ofRecords) {
     this.state = state;
+    this.vocabulary = ofRecords ? RECORDS : SPANS;
+    this.input.placeholder = `Filter: ${this.vocabulary.example}`;
     this.problem.hidden = true;
     this.input.removeAttribute("aria-invalid");
     if (document.activeElement !== this.input || !this.input.value) {
@@ -104,7 +135,7 @@ export class FilterBox {
   async suggest() {
     const caret = this.input.selectionStart ?? 0;
     const written = this.input.value.slice(0, caret);
-    const asked = await suggestions(written, this.state).catch(() => []); // nothing is lost but a convenience
+    const asked = await suggestions(written, this.state, this.vocabulary).catch(() => []); // nothing is lost but a convenience
     // Somebody may have typed on, or gone away.
     if (document.activeElement === this.input && this.input.value.slice(0, this.input.selectionStart ?? 0) === written) {
       this.offer(asked);
@@ -160,23 +191,37 @@ export function quoted(value) {
   return /^[^\s"'(),=<>!~^\\][^\s"'(),\\]*$/.test(value) ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
 }
 
+/** The name of an attribute as a filter has it. @param {"attr" | "resource"} prefix @param {string} key */
+export function attributeName(prefix, key) {
+  return `${prefix}.${/^[\w.\-/]+$/.test(key) ? key : `"${key.replace(/[\\"]/g, "\\$&")}"`}`;
+}
+
+/** The filter of the page, and this term; "" where that is more than a filter can hold. @param {string} field @param {string} value */
+export function filterWith(field, value) {
+  const { filter } = current();
+  const term = `${field}=${quoted(value)}`;
+  const both = filter ? `(${filter}) ${term}` : term;
+  return both.length <= LONGEST_FILTER ? both : "";
+}
+
 /**
  * What may follow `written`.
  * @param {string} written
  * @param {import("./state.js").State} state
+ * @param {Vocabulary} vocabulary
  * @returns {Promise<Offer[]>}
  */
-async function suggestions(written, state) {
+async function suggestions(written, state, vocabulary) {
   const groups = UNFINISHED.exec(written)?.groups;
   if (!groups) {
     return [];
   }
   const { field = "", operator, value = "" } = groups;
   if (operator === undefined) {
-    const names = [...FIELDS, ...(await attributes(state)).map(({ name }) => name)];
+    const names = [...new Set([...vocabulary.fields, ...(await attributes(state, vocabulary)).map(({ name }) => name)])];
     return offered(names.filter((name) => name !== field), field, written, (name) => name);
   }
-  const values = VALUES[/** @type {keyof typeof VALUES} */ (field)] ?? (await examples(field, state));
+  const values = vocabulary.values[field] ?? (await examples(field, state, vocabulary));
   const begun = value.replace(/^"/, "");
   // A field of one line cannot hold the others.
   const lines = values.filter((text) => !/[\r\n]/.test(text));
@@ -200,29 +245,50 @@ function offered(texts, begun, written, form) {
   return [...first, ...then].slice(0, MOST_OFFERED).map((text) => ({ text: form(text), from }));
 }
 
-/** @param {string} field @param {import("./state.js").State} state @returns {Promise<string[]>} */
-async function examples(field, state) {
+/** @param {string} field @param {import("./state.js").State} state @param {Vocabulary} vocabulary @returns {Promise<string[]>} */
+async function examples(field, state, vocabulary) {
   if (field === "service") {
     return (await ask("services", { limit: 100 })).rows.map(({ service }) => service);
   }
-  if (field === "name") {
+  if (field === "name" && vocabulary === SPANS) {
     const { since, until, service } = state;
     return (await ask("functions", { since, until, service, limit: 1000 })).rows.map(({ name }) => name);
   }
-  return (await attributes(state)).find(({ name }) => name === field)?.examples ?? [];
+  return (await attributes(state, vocabulary)).find(({ name }) => name === field)?.examples ?? [];
 }
 
 /** @type {{of: string, rows: Promise<import("./api.js").Row[]>} | undefined} */
 let known;
 
-/** Those of the window, asked once for each. @param {import("./state.js").State} state */
-function attributes({ since, until, service }) {
-  const of = JSON.stringify([since, until, service]);
+/** Those of the window, asked once for each. @param {import("./state.js").State} state @param {Vocabulary} vocabulary */
+function attributes(state, vocabulary) {
+  const of = JSON.stringify([vocabulary.example, state.since, state.until, state.service]);
   if (known?.of !== of) {
-    known = { of, rows: ask("attributes", { since, until, service, limit: 200 }).then(({ rows }) => rows) };
+    known = { of, rows: vocabulary.attributes(state) };
     known.rows.catch(() => {
       known = undefined;
     });
   }
   return known.rows;
+}
+
+/** What the latest records of the window have: loggers, events and attributes. @param {import("./state.js").State} state */
+async function recordAttributes({ since, until, service }) {
+  /** @type {Map<string, Set<string>>} */
+  const found = new Map();
+  const add = (/** @type {string} */ name, /** @type {string} */ value) => {
+    const values = found.get(name) ?? new Set();
+    found.set(name, values);
+    if (value && value.length <= LONGEST_VALUE && values.size < MOST_EXAMPLES) {
+      values.add(value);
+    }
+  };
+  for (const row of (await ask("logs", { since, until, service, limit: LOOKED_AT_RECORDS })).rows) {
+    Object.entries(row.attributes).forEach(([key, value]) => add(attributeName("attr", key), String(value)));
+    // Fields of records that are offered anyway: only what they hold is found here.
+    add("logger", row.scope);
+    add("event", row.event);
+    add("severity", row.severity);
+  }
+  return [...found].map(([name, values]) => ({ name, examples: [...values] }));
 }

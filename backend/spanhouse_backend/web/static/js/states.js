@@ -16,42 +16,57 @@ export function loading() {
 }
 
 /**
+ * What a view is of, for when there is none of it.
+ * @typedef {object} Kind
+ * @property {(signal: AbortSignal) => Promise<boolean>} some  Whether any is stored.
+ * @property {() => HTMLElement} first  How to send the first.
+ * @property {string} heading
+ * @property {string} happened  "nothing was called"
+ * @property {string[]} narrowing  What of the page's state picks some of them.
+ */
+
+/** @type {Kind} */
+const CALLS = {
+  some: async (signal) => (await ask("services", { limit: 1 }, { signal })).rows.length > 0,
+  first: firstSpan,
+  heading: "No calls here",
+  happened: "nothing was called",
+  narrowing: ["filter", "service"],
+};
+
+/**
  * In the place of a view's content when its answer has no rows: tells apart a server without spans, of which it waits
  * for the first, and a question that finds none.
  * @param {Element} root
  * @param {import("./state.js").State} state
  * @param {AbortSignal} signal
- * @returns {Promise<boolean>} whether spans have come meanwhile, and it is worth asking again
+ * @param {Kind} [kind]  Of what it is, if not of spans.
+ * @returns {Promise<boolean>} whether some have come meanwhile, and it is worth asking again
  */
-export async function nothing(root, state, signal) {
-  if (await hasSpans(signal)) {
-    fill(root, nothingFound(state));
+export async function nothing(root, state, signal, kind = CALLS) {
+  if (await kind.some(signal)) {
+    fill(root, nothingFound(state, kind));
     return false;
   }
-  fill(root, firstSpan());
-  while (!(await hasSpans(signal))) {
+  fill(root, kind.first());
+  while (!(await kind.some(signal))) {
     await seenAgain(signal);
   }
   return true;
 }
 
-/** @param {AbortSignal} signal */
-async function hasSpans(signal) {
-  return (await ask("services", { limit: 1 }, { signal })).rows.length > 0;
-}
-
-/** @param {import("./state.js").State} state */
-function nothingFound(state) {
-  const narrowed = state.filter || state.service;
+/** @param {import("./state.js").State} state @param {Kind} kind */
+function nothingFound(state, { heading, happened, narrowing }) {
+  const narrowed = narrowing.some((name) => state[name]);
   return h(
     "section",
     { class: "state", role: "status" },
-    h("h1", {}, "No calls here"),
-    h("p", {}, `${windowInWords(state)}: nothing was called${narrowed ? " that matches" : ""}.`),
+    h("h1", {}, heading),
+    h("p", {}, `${windowInWords(state)}: ${happened}${narrowed ? " that matches" : ""}.`),
     h(
       "p",
       { class: "actions" },
-      narrowed && h("a", { class: "button", href: link({ filter: "", service: "" }) }, "Without filter"),
+      narrowed && h("a", { class: "button", href: link(Object.fromEntries(narrowing.map((name) => [name, ""]))) }, "Without filter"),
       ["24h", "7d", ""].map((since) =>
         h("a", { class: "button", href: link({ since, until: "" }) }, windowInWords({ ...state, since, until: "" })),
       ),

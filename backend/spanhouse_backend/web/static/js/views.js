@@ -30,6 +30,7 @@
  * @property {string} name  What the URL calls it: `?view=functions`.
  * @property {string} title
  * @property {string} [keys]  That lead to it. A view without is reached from others only, and not in the navigation.
+ * @property {boolean} [ofRecords]  Its filter is about log records: one about spans is not taken there, nor back.
  * @property {() => Promise<{open: (root: HTMLElement) => View}>} load
  */
 
@@ -39,5 +40,7 @@ export const VIEWS = [
   { name: "function", title: "Function", load: () => import("./views/function.js") },
   { name: "trace", title: "Trace", keys: "g t", load: () => import("./views/trace.js") },
   { name: "live", title: "Live", keys: "g l", load: () => import("./views/live.js") },
+  { name: "logs", title: "Logs", keys: "g o", ofRecords: true, load: () => import("./views/logs.js") },
+  { name: "rules", title: "Rules", keys: "g r", load: () => import("./views/rules.js") },
   { name: "query", title: "Query", keys: "g q", load: () => import("./views/query.js") },
 ];

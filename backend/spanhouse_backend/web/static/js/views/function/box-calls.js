@@ -1,12 +1,12 @@
 /** The calls in the box of the heatmap: what they have that the others do not, and each of them. */
 
 import { fill, h } from "../../dom.js";
-import { quoted } from "../../filter-box.js";
+import { filterWith } from "../../filter-box.js";
 import { count, percent, times } from "../../format.js";
 import { change, link } from "../../state.js";
 import { Table } from "../../table.js";
 import { boxOf, impactOf, inWords, problemOf, spansInside } from "./box.js";
-import { bar } from "./data-table.js";
+import { bar } from "../parts/data-table.js";
 import { ofFunction, Panel } from "./panel.js";
 import { spansTable } from "./spans-table.js";
 
@@ -112,12 +112,6 @@ function columns() {
 
 /** To the calls that have it. @param {import("../../api.js").Row} row */
 function valueLink({ name, value }) {
-  const term = `${name}=${quoted(value)}`;
-  return h("a", { href: link({ filter: withTerm(term) }), title: `Filter: ${term}`, dir: "auto" }, `${name} = ${value}`);
-}
-
-/** @param {string} term */
-function withTerm(term) {
-  const now = new URLSearchParams(location.search).get("filter") ?? "";
-  return now ? `(${now}) ${term}` : term;
+  const filter = filterWith(name, value);
+  return h("a", { href: filter ? link({ filter }) : null, title: filter ? `Filter: ${filter}` : null, dir: "auto" }, `${name} = ${value}`);
 }

@@ -5,7 +5,7 @@
 
 import { duration } from "../../format.js";
 import { exactLength, lengthNs, toAxis } from "./duration-axis.js";
-import { span } from "./time-axis.js";
+import { span } from "../parts/time-axis.js";
 
 /** @typedef {{from: string, to: string, over: string, upTo: string}} Box  Times and lengths of time; "" is no bound. */
 

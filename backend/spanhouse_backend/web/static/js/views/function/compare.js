@@ -12,7 +12,7 @@ import { change } from "../../state.js";
 import { inZone, windowBefore } from "../../time.js";
 import { bandEnding, durationMarks, HEATMAP_SCALE } from "./duration-axis.js";
 import { ofFunction, Panel } from "./panel.js";
-import { iso, span, toMs } from "./time-axis.js";
+import { iso, span, toMs } from "../parts/time-axis.js";
 import { headline, kindOfNews, pValue, reasons } from "./verdict.js";
 
 const DAY_MS = 86_400_000;

@@ -8,10 +8,10 @@ import { h } from "../../dom.js";
 import { count, duration, percent } from "../../format.js";
 import { change, current } from "../../state.js";
 import { boxOf, boxOfCells, durationsOf, shapeOf, written } from "./box.js";
-import { asTable } from "./data-table.js";
+import { asTable } from "../parts/data-table.js";
 import { bandEnding, beginningOf, durationMarks, toAxis } from "./duration-axis.js";
 import { ofFunction, Panel } from "./panel.js";
-import { choice } from "./steps.js";
+import { choice } from "../parts/steps.js";
 
 const SCALE = 3;
 const LEVELS = ["p50", "p90", "p95", "p99", "p99.9", "p100"];

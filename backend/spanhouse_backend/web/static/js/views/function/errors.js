@@ -6,7 +6,7 @@ import { count, percent } from "../../format.js";
 import { current, link } from "../../state.js";
 import { Table } from "../../table.js";
 import { clock } from "../../time.js";
-import { bar } from "./data-table.js";
+import { bar } from "../parts/data-table.js";
 import { ofFunction, Panel } from "./panel.js";
 import { traceLink } from "./spans-table.js";
 

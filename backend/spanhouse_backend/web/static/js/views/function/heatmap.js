@@ -11,8 +11,8 @@ import { clock, inZone, zoneName } from "../../time.js";
 import { boxOf, boxOfCells, durationsOf, problemOf, shapeOf, timesOf, written } from "./box.js";
 import { bandEnding, beginningOf, durationMarks, HEATMAP_SCALE } from "./duration-axis.js";
 import { ofFunction, Panel } from "./panel.js";
-import { stepChoice } from "./steps.js";
-import { iso, span, timeAxis, toMs } from "./time-axis.js";
+import { stepChoice } from "../parts/steps.js";
+import { iso, span, timeAxis, toMs } from "../parts/time-axis.js";
 
 /**
  * @typedef {object} Cells

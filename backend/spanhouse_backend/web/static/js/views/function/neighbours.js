@@ -4,7 +4,7 @@ import { fill, h } from "../../dom.js";
 import { count, duration, percent } from "../../format.js";
 import { cut, functionLink } from "../../function-link.js";
 import { Table } from "../../table.js";
-import { bar } from "./data-table.js";
+import { bar } from "../parts/data-table.js";
 import { ofFunction, Panel } from "./panel.js";
 
 const LIMIT = 50;

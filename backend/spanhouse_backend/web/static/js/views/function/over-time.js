@@ -8,11 +8,11 @@ import { h } from "../../dom.js";
 import { count, duration, percent } from "../../format.js";
 import { change, current, link } from "../../state.js";
 import { zoneName } from "../../time.js";
-import { asTable } from "./data-table.js";
+import { asTable } from "../parts/data-table.js";
 import { durationMarks, toAxis } from "./duration-axis.js";
 import { ofFunction, Panel } from "./panel.js";
-import { choice, stepChoice } from "./steps.js";
-import { iso, span, timeAxis, toMs, zoomsWindow } from "./time-axis.js";
+import { choice, stepChoice } from "../parts/steps.js";
+import { iso, span, timeAxis, toMs, zoomsWindow } from "../parts/time-axis.js";
 
 /** Their names, as shown and as the API has them. */
 const LEVELS = [

@@ -5,7 +5,7 @@ import { duration } from "../../format.js";
 import { link } from "../../state.js";
 import { Table } from "../../table.js";
 import { clock } from "../../time.js";
-import { bar } from "./data-table.js";
+import { bar } from "../parts/data-table.js";
 
 const SHOWN_ATTRIBUTES = 4;
 const SHOWN_CHARACTERS = 120;

@@ -58,14 +58,15 @@ export function span(fromMs, toMs, zone) {
 /**
  * Makes what is dragged on a chart's axis of time the page's window.
  * @param {import("../../chart.js").Plot} plot  That has been drawn.
+ * @param {() => Record<string, string>} [along]  What else of the page's state changes then.
  */
-export function zoomsWindow(plot) {
+export function zoomsWindow(plot, along = () => ({})) {
   plot.on("plotly_relayout", (what) => {
     const [from, to] = [what["xaxis.range[0]"], what["xaxis.range[1]"]];
     if (typeof from === "number" && typeof to === "number") {
       const unit = to - from >= MINUTES_FROM ? MINUTE : SECOND;
       const since = Math.floor(from / unit) * unit;
-      change({ since: iso(since), until: iso(Math.max(since + unit, Math.ceil(to / unit) * unit)) });
+      change({ ...along(), since: iso(since), until: iso(Math.max(since + unit, Math.ceil(to / unit) * unit)) });
     }
   });
 }
