@@ -16,10 +16,11 @@ COUNT, GROUP = "X-Record-Count", "X-Record-Group"
 
 
 class Head(NamedTuple):
-    """What is asked instead of a question, and the headers that the answer is."""
+    """What is asked instead of a question, the headers that the answer is, and what each of these says."""
 
     asks: Callable[[Any], Question[Any]]
     headers: Callable[[Any], dict[str, str]]
+    says: Mapping[str, str]
 
 
 def _count(answer: CountAnswer) -> dict[str, str]:
@@ -35,7 +36,16 @@ def _counts(answer: TimelineAnswer) -> dict[str, str]:
 
 
 HEADS: Mapping[str, Head] = {
-    "logs": Head(lambda asked: CountLogs(asked=asked), _count),
-    "timeline": Head(lambda asked: asked, _counts),
+    "logs": Head(
+        lambda asked: CountLogs(asked=asked), _count, {COUNT: "How many records match, on however many pages."}
+    ),
+    "timeline": Head(
+        lambda asked: asked,
+        _counts,
+        {
+            COUNT: "How many records each step has that has any, with commas.",
+            GROUP: "When these steps begin, in Unix seconds, with commas.",
+        },
+    ),
 }
 """By question."""

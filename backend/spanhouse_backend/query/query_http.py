@@ -111,10 +111,27 @@ def query_router(reader: Reader, writer: Writes) -> APIRouter:
             description=question.help(),
             openapi_extra={"parameters": [described(path, parameter) for parameter in (*question.parameters(), *own)]},
         )
-        if method == "GET":
-            head = _head_endpoint(reader, question, HEADS[question.name]) if question.name in HEADS else endpoint
-            router.add_api_route(path, head, methods=["HEAD"], include_in_schema=False)
+        if question.name in HEADS:
+            _add_head(router, reader, question, HEADS[question.name])
+        elif method == "GET":
+            router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
+
+
+def _add_head(router: APIRouter, reader: Reader, question: type[Question[Any]], head: Head) -> None:
+    path = f"/{question.name}"
+    headers = {name: {"description": says, "schema": {"type": "string"}} for name, says in head.says.items()}
+    router.add_api_route(
+        path,
+        _head_endpoint(reader, question, head),
+        response_class=Response,
+        responses={
+            200: {"description": "The headers are the answer; those of an error are X-Error-*.", "headers": headers}
+        },
+        methods=["HEAD"],
+        description="How many of them are there? Counted, and not read.",
+        openapi_extra={"parameters": [described(path, parameter) for parameter in (*question.parameters(), TIMEOUT)]},
+    )
 
 
 def _endpoint(
@@ -148,7 +165,6 @@ def _head_endpoint(
     async def answer(request: Request) -> Response:
         try:
             texts = texts_of(request)
-            texts.pop(FORMAT.name, None)
             seconds = _seconds(texts.pop(TIMEOUT.name, ""))
             question = head.asks(asked.read(texts, time.time_ns()))
             found = await unless_gone(request, reader.ask(question, seconds))
