@@ -1,6 +1,6 @@
 """One record logged by one handler in a process of its own: `python -m benchmarks.logging_peers NAME TARGET CALLS`.
 
-Prints JSON: microseconds per call of wall time and of the calling thread's CPU, the best of several rounds, and of
+Prints JSON: microseconds per call of wall time and of the calling thread's CPU, the median of several rounds, and of
 the whole process's CPU until everything was exported. A call is the whole of `logger.info`, with an argument of the
 message and two fields in `extra`. Every handler gets the setting in which it loses nothing.
 """

@@ -39,6 +39,7 @@ _MOST_INTAKES = 1024
 _OWN_LOGGER = LOGS.logger.name
 _FLUSH_SECONDS = 10.0
 _NEVER = math.inf
+_get_ident = threading.get_ident
 
 
 class LogHandler(logging.Handler):
@@ -84,6 +85,7 @@ class LogHandler(logging.Handler):
             chosen = replace(chosen, max_queue_bytes=_capacity(capacity_bytes))
         self._encoder = RecordEncoder(attributes or {}, limits.of_records(os.environ))
         self._pipeline = Pipeline(chosen, self._resource, GrpcSender(chosen))
+        self._is_worker = self._pipeline.is_worker
         self._intakes: dict[str, Intake] = {}
         self._enabled = settings.from_environment(os.environ).enabled
         self._closed = False
@@ -103,6 +105,9 @@ class LogHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Takes a record that the handler's filters let through; without the lock, which would make threads wait."""
+        if not self.filters:
+            self.emit(record)
+            return True
         found: Any
         try:
             found = self.filter(record)
@@ -119,14 +124,14 @@ class LogHandler(logging.Handler):
             return
         name = record.name
         # What is said about the export of logs, in whatever words, would be the cause of the next export.
-        if name == _OWN_LOGGER or self._pipeline.is_worker(threading.get_ident()):
+        if name == _OWN_LOGGER or self._is_worker(_get_ident()):
             self._leave_to_others(record)
             return
         try:
             # Some servers fork in C, where Python's hooks are not run: the child must not send what is the parent's.
-            pid = os.getpid()
-            if pid != self._pid:
-                self._pid = pid
+            # Logging has asked already whose record it is; but some come from other processes, by a queue or a socket.
+            if record.process != self._pid and os.getpid() != self._pid:
+                self._pid = os.getpid()
                 after_fork_in_child()
             message = record.getMessage() if self.formatter is None else self.format(record)
             intake = self._intakes.get(name) or self._intake(name)

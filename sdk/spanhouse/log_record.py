@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from itertools import islice
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,14 @@ from spanhouse_exporter import record_bytes
 from spanhouse_exporter.attribute_cache import AttributeCache, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from spanhouse.limits import RecordLimits
 
 _SECOND_NS = 1e9
-_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
+_MADE = tuple(vars(logging.makeLogRecord({})))
+_FIRST, _LAST, _BEFORE_LAST = _MADE[0], _MADE[-1], len(_MADE) - 1
+_FIELDS = frozenset(_MADE) | {
     "message",
     "asctime",
     "taskName",
@@ -35,7 +38,6 @@ _FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
 """What every record has (`taskName` from Python 3.12 on), what formatters leave in it, and what OpenTelemetry's
 instrumentation of logging gives to all: that is in the record's own columns.
 """
-_MOST_FIELDS = len(_FIELDS)
 _PLAIN = frozenset({str, int, float, bool})
 """Types of values that need no cleaning."""
 _EVENT_NAME = "otel.event.name"
@@ -56,6 +58,8 @@ _OWN = frozenset(
 )
 _USUAL = 5
 """How many of these a record has that tells of no exception."""
+# Bound once: each saves a look-up for every record.
+_times, _body, _joined = record_bytes.times, record_bytes.body, record_bytes.joined
 _Site = tuple[str, int, str | None]
 _Thread = tuple[int | None, str | None]
 
@@ -80,12 +84,11 @@ class RecordEncoder:
     def encode(self, record: logging.LogRecord, message: str) -> bytes:
         """One record that says `message`, tag included. Raises what odd contents of a record make Python raise."""
         level = (record.levelno, record.levelname)
-        fields = record.__dict__
-        added = _added(fields) if len(fields) > _MOST_FIELDS or not fields.keys() <= _FIELDS else {}
+        added = _added(record.__dict__)
         parts = [
-            record_bytes.times(int(record.created * _SECOND_NS), time_ns()),
+            _times(int(record.created * _SECOND_NS), time_ns()),
             self._severities.get(level) or self._severity(level),
-            record_bytes.body(message),
+            _body(message),
         ]
         site: _Site = (record.pathname, record.lineno, record.funcName)
         thread: _Thread = (record.thread, record.threadName)
@@ -101,7 +104,7 @@ class RecordEncoder:
             if added or self._refused:
                 self._append(parts, added, _USUAL + len(self._given))
         parts.append(current_ids())
-        return record_bytes.joined(parts)
+        return _joined(parts)
 
     def _append(self, parts: list[bytes], found: Mapping[str, object], others: int) -> None:
         """Appends attributes to `parts`, where `others` are already, within the limits."""
@@ -140,11 +143,15 @@ class RecordEncoder:
 
 def _added(fields: Mapping[Any, object]) -> dict[str, object]:
     """What `extra` has added to a record, without what is None; of keys that are no strings, their text."""
-    return {
-        key if isinstance(key, str) else str(key): value
-        for key, value in fields.items()
-        if key not in _FIELDS and value is not None
-    }
+    # What a record is made with comes before what is added to it. Where that does not show, all is looked at.
+    rest: Iterator[Any] = islice(fields, _BEFORE_LAST, None)
+    if next(iter(fields), None) != _FIRST or next(rest, None) != _LAST:
+        rest = iter(fields)
+    found = {}
+    for key in rest:
+        if key not in _FIELDS and (value := fields[key]) is not None:
+            found[key if isinstance(key, str) else str(key)] = value
+    return found
 
 
 def _are_plain(found: Mapping[str, object]) -> bool:

@@ -426,6 +426,28 @@ def test_odd_extras():
     assert found.dropped_attributes_count == 2
 
 
+class Tagged(logging.LogRecord):
+    """A record of a program's own class, which has more than what `extra` adds, and in another order."""
+
+    def __init__(self, *args, **kwargs):
+        self.tag = "before"
+        super().__init__(*args, **kwargs)
+        self.late = "after"
+
+
+@pytest.mark.parametrize("formatted", [False, True])
+def test_records_of_other_classes(formatted):
+    """Whatever they carry is kept, wherever it is among their fields, also when formatters have added theirs."""
+    record = Tagged("a", 20, "/x.py", 3, "said", (), None)
+    del record.relativeCreated
+    if formatted:
+        logging.Formatter("%(asctime)s %(message)s").format(record)
+    record.__dict__.update({"a": 1, "b": None})
+    (found,) = ScopeLogs.FromString(RecordEncoder({}, RecordLimits()).encode(record, "said")).log_records
+    kept = {name: kept for name, kept in attributes(found).items() if not name.startswith(("code.", "thread."))}
+    assert kept == {"tag": "before", "late": "after", "a": 1}
+
+
 def test_what_opentelemetrys_instrumentation_adds_is_not_kept_twice():
     """Its record factory gives four fields to every record of the program; all of them are columns."""
     added = {"otelTraceID": "ab", "otelSpanID": "cd", "otelTraceSampled": True, "otelServiceName": "shop"}
