@@ -374,10 +374,24 @@ def _shut_all_down() -> None:
         pipeline.shutdown(pipeline.exit_seconds)
 
 
+_process = os.getpid()
+"""Whose pipelines these are, as far as anybody has noticed."""
+
+
 def after_fork_in_child() -> None:
     """Resets every pipeline; registered for `os.fork`, and callable where a process forks without its hooks."""
+    global _process  # noqa: PLW0603 - a process is one
+    _process = os.getpid()
     for pipeline in list(_live_pipelines):
         pipeline.after_fork()
+
+
+def notice_fork() -> None:
+    """The same, where this is another process than the last one to be noticed: once, whoever asks first, because what
+    has been put since is the child's own.
+    """
+    if os.getpid() != _process:
+        after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spanhouse_exporter.batch import ResourceIntake
 from spanhouse_exporter.notices import Notices
-from spanhouse_exporter.pipeline import Pipeline, after_fork_in_child
+from spanhouse_exporter.pipeline import Pipeline, notice_fork
 from spanhouse_exporter.readable_encoder import ReadableEncoder
 from spanhouse_exporter.sender import GrpcSender
 from spanhouse_exporter.settings import from_environment
@@ -55,7 +55,6 @@ class SpanhouseSpanProcessor(SpanProcessor):
         self._notices = Notices(_logger)
         # Most spans come from where the last one came from. Replaced whole, and holds what it names.
         self._last: tuple[Any, Any, Any] = (self, self, None)
-        self._pid = os.getpid()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Takes a finished span when it is sampled (trace SDK, "Batching processor"); never blocks, never raises."""
@@ -64,10 +63,7 @@ class SpanhouseSpanProcessor(SpanProcessor):
             return
         try:
             # Some servers fork in C, where Python's hooks are not run: the child must not send what is the parent's.
-            pid = os.getpid()
-            if pid != self._pid:
-                self._pid = pid
-                after_fork_in_child()
+            notice_fork()
             resource, scope = span.resource, span.instrumentation_scope
             last = self._last
             if last[0] is resource and last[1] is scope:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from spanhouse import limits, outlets, settings
+from spanhouse import forks, limits, outlets, settings
 from spanhouse.errors import ConfigurationError
 from spanhouse.log_record import RecordEncoder
 from spanhouse.runtime import sending_resource
@@ -23,7 +23,6 @@ from spanhouse_exporter import (
     GrpcSender,
     Intake,
     Pipeline,
-    after_fork_in_child,
     from_environment,
     scope_fields,
 )
@@ -89,7 +88,6 @@ class LogHandler(logging.Handler):
         self._intakes: dict[str, Intake] = {}
         self._enabled = settings.from_environment(os.environ).enabled
         self._closed = False
-        self._pid = os.getpid()
         self._last_resort = LastResort()
         show_on(LOGS.logger)
         outlets.outlets.add(self)
@@ -130,9 +128,8 @@ class LogHandler(logging.Handler):
         try:
             # Some servers fork in C, where Python's hooks are not run: the child must not send what is the parent's.
             # Logging has asked already whose record it is; but some come from other processes, by a queue or a socket.
-            if record.process != self._pid and os.getpid() != self._pid:
-                self._pid = os.getpid()
-                after_fork_in_child()
+            if record.process != forks.process and os.getpid() != forks.process:
+                forks.noticed_late()
             message = record.getMessage() if self.formatter is None else self.format(record)
             intake = self._intakes.get(name) or self._intake(name)
             intake.put(self._encoder.encode(record, message))

@@ -203,6 +203,49 @@ def test_a_fork_while_other_threads_log():
         assert [body for body in bodies if body.startswith("child")] == numbers(10, "child")
 
 
+@FORK
+@pytest.mark.parametrize("first", ["span", "record", "event"])
+def test_a_fork_in_c_without_pythons_hooks(first):
+    """The child's first span, record or event finds out; nothing of the parent's is sent twice, and what the child has
+    put since is not forgotten when another finds out too. The parent's threads are left to fall asleep before.
+    """
+    text = f"""
+    import ctypes
+    import spanhouse
+    events = spanhouse.EventsClient("http://127.0.0.1:9", blocking=False)
+    @spanhouse.capture
+    def work():
+        pass
+    def put(kind, word):
+        {{"span": work, "record": lambda: logger.info(word), "event": lambda: events.put({{"s": [{{}}]}})}}[kind]()
+    for kind in ("span", "record"):
+        put(kind, "before")
+    assert handler.flush(50) and spanhouse.flush(50)
+    time.sleep(0.3)
+    child = ctypes.PyDLL(None).fork()
+    kinds = ["span", "record", "event"]
+    for kind in [{first!r}] * 3 + kinds + kinds:
+        put(kind, "child" if child == 0 else "parent")
+    taken = events.status()
+    assert handler.flush(50)
+    if child == 0:
+        put("span", "")
+        assert spanhouse.flush(50) is not None
+        os._exit(0 if taken.queued + taken.failed == 2 + 3 * ({first!r} == "event") else 3)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+    assert spanhouse.flush(50)
+    """
+    records = 2 + 3 * (first == "record")
+    with receiving() as receiver:
+        script(text, receiver.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="500")
+        bodies = receiver.bodies()
+        assert bodies == ["before"] + ["child"] * records + ["parent"] * records
+        of_work = 1 + 2 * (2 + 3 * (first == "span")) + 1
+        assert len(receiver.spans) == of_work
+        assert len({span.span_id for span in receiver.spans}) == of_work
+
+
 def test_sigterm():
     """A program without a handler for it delivers first where that was asked for."""
     text = """

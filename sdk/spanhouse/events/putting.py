@@ -7,14 +7,14 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spanhouse import outlets
+from spanhouse import forks, outlets
 from spanhouse.events import otlp_http
 from spanhouse.events.errors import EventsRefused
 from spanhouse.events.event_bytes import SCOPE
 from spanhouse.events.http_sender import HttpSender
 from spanhouse.query.errors import QueryError
 from spanhouse.query.exchange import Exchange
-from spanhouse_exporter import ExporterStatus, Pipeline, after_fork_in_child, envelope
+from spanhouse_exporter import ExporterStatus, Pipeline, envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,16 +109,13 @@ class QueuedPuts:
         self._given_resource = resource
         self._pipeline = Pipeline(settings, self._resource, HttpSender(transport))
         self._intake = self._pipeline.intake(SCOPE)
-        self._pid = os.getpid()
         self._at_exit = _at_exit(self)
         outlets.outlets.add(self)
 
     def put(self, records: Sequence[bytes]) -> None:
         """Never waits and never raises: what finds no room is counted."""
-        pid = os.getpid()
-        if pid != self._pid:  # a fork in C, where Python's hooks are not run
-            self._pid = pid
-            after_fork_in_child()
+        if os.getpid() != forks.process:  # a fork in C, where Python's hooks are not run
+            forks.noticed_late()
         for record in records:
             self._intake.put(record)
 
