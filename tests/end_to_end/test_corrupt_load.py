@@ -115,7 +115,10 @@ def test_corrupt_requests_are_refused_alone_and_good_ones_stored_once(tmp_path):
         doors.close()
         families = text_string_to_metric_families(server.get("/metrics").text)
         counted = {sample.name: sample.value for family in families for sample in family.samples}
-        assert server.get("/readyz").text == "ready\n"
+        ready_by = time.monotonic() + PATIENCE_SECONDS
+        while (said := server.get("/readyz").text) != "ready\n":
+            # Asked of a machine with no time it may say that it takes too long.
+            assert time.monotonic() < ready_by, said
         assert server.stop() == 0
         log = server.log.read_text()
     assert [one for one in sent if one.status not in EXPECTED[one.kind]] == [], f"seed {seed}"
