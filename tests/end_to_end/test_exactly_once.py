@@ -3,6 +3,8 @@
 SPANHOUSE_CHAOS_ROUNDS sets the number of kills: a few in `make test`, twenty and more in `make chaos`.
 """
 
+import functools
+import json
 import os
 import queue
 import random
@@ -11,6 +13,7 @@ import threading
 import time
 
 import grpc
+import httpx
 import pytest
 from harness import EXPORT, EXPORT_LOGS, EXPORT_METRICS, PATIENCE_SECONDS, ServerProcess, read_back
 from otlp_requests import gauge_request, log_request, request
@@ -24,19 +27,35 @@ LARGE_SPANS = 65_000
 
 
 # As often as each is sent.
-SIGNALS = ("logs", "traces", "metrics", "traces", "traces")
+SIGNALS = ("logs", "traces", "metrics", "traces", "records", "traces")
 REQUESTS = {
-    "logs": lambda service: log_request(service, ["x"] * SPANS),
-    "traces": lambda service: request(service, [1000] * SPANS),
-    "metrics": lambda service: gauge_request(service, range(SPANS)),
+    "logs": lambda service: log_request(service, ["x"] * SPANS).SerializeToString(),
+    "traces": lambda service: request(service, [1000] * SPANS).SerializeToString(),
+    "metrics": lambda service: gauge_request(service, range(SPANS)).SerializeToString(),
+    "records": lambda service: record_lines(service, SPANS),
 }
 METHODS = {"logs": EXPORT_LOGS, "traces": EXPORT, "metrics": EXPORT_METRICS}
+
+
+def record_lines(service: str, count: int) -> bytes:
+    """Records as /api/v1/record takes them."""
+    begun = time.time_ns()
+    lines = [{"service": service, "time": begun - number, "message": "x"} for number in range(count)]
+    return "\n".join(map(json.dumps, lines)).encode()
+
+
+def post_lines(http: httpx.Client, body: bytes, timeout: float) -> None:
+    """Returns when they are stored. Raises httpx.HTTPError when they may not be."""
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = http.post("/api/v1/record", content=body, headers=headers, timeout=timeout)
+    assert answer.raise_for_status().status_code == 201
 
 
 class Load:
     """Clients that send what is queued, and queue again, the same bytes, what was not acknowledged.
 
-    Of five requests one is of logs and one of metrics, with a record or a point for each span that the others have.
+    Of six requests one is of logs, one of metrics and one of records as lines of JSON, with as many of these as the
+    others have spans.
     """
 
     def __init__(self) -> None:
@@ -50,21 +69,25 @@ class Load:
             signal = SIGNALS[number % len(SIGNALS)]
             service = f"{signal}-{number}"
             self.made.add(service)
-            self.queue.put((service, REQUESTS[signal](service).SerializeToString()))
+            self.queue.put((service, REQUESTS[signal](service)))
 
     def made_of(self, signal: str) -> set[str]:
         return {service for service in self.made if service.startswith(signal)}
 
-    def run(self, address: str, until) -> list[threading.Thread]:
-        clients = [threading.Thread(target=self._client, args=(address, until)) for _ in range(CLIENTS)]
+    def run(self, server: ServerProcess, until) -> list[threading.Thread]:
+        clients = [threading.Thread(target=self._client, args=(server, until)) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
         return clients
 
-    def _client(self, address: str, until) -> None:
+    def _client(self, server: ServerProcess, until) -> None:
         options = [("grpc.enable_retries", 0)]
-        with grpc.insecure_channel(address, options=options) as channel:
+        with (
+            grpc.insecure_channel(server.grpc, options=options) as channel,
+            httpx.Client(base_url=f"http://{server.http}") as http,
+        ):
             calls = {signal: channel.unary_unary(method) for signal, method in METHODS.items()}
+            calls["records"] = functools.partial(post_lines, http)
             while not until():
                 try:
                     service, body = self.queue.get(timeout=0.05)
@@ -72,7 +95,7 @@ class Load:
                     continue
                 try:
                     calls[service.partition("-")[0]](body, timeout=PATIENCE_SECONDS)
-                except grpc.RpcError:
+                except (grpc.RpcError, httpx.HTTPError):
                     self.queue.put((service, body))
                 else:
                     self.acknowledged.add(service)
@@ -92,7 +115,7 @@ def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
         load.make(200)
         with ServerProcess(directory) as server:
             dead = threading.Event()
-            clients = load.run(server.grpc, dead.is_set)
+            clients = load.run(server, dead.is_set)
             time.sleep(chance.uniform(0.05, 0.8))  # the moment of death is what is being varied
             assert server.stop(end) == (0 if end == signal.SIGTERM else -end)
             dead.set()
@@ -102,7 +125,7 @@ def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
             assert list((directory / "inflight").glob("*.body")) == []
     with ServerProcess(directory) as server:
         deadline = time.monotonic() + 3 * PATIENCE_SECONDS
-        clients = load.run(server.grpc, lambda: load.acknowledged == load.made or time.monotonic() > deadline)
+        clients = load.run(server, lambda: load.acknowledged == load.made or time.monotonic() > deadline)
         for client in clients:
             client.join()
         assert server.stop() == 0
@@ -110,14 +133,14 @@ def test_ended_again_and_again_every_record_is_stored_once(tmp_path, end):
     per_service, logs, points, minute, hour, stats = read_back(
         directory,
         "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_traces GROUP BY ServiceName",
-        "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_logs GROUP BY ServiceName",
+        "SELECT ServiceName, count(), uniqExact(Timestamp) FROM otel_logs GROUP BY ServiceName",
         "SELECT ServiceName, count(), uniqExact(Value) FROM otel_metrics_gauge GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1m GROUP BY ServiceName",
         "SELECT ServiceName, sum(Calls) FROM span_durations_1h GROUP BY ServiceName",
         "SELECT uniqExact(ServiceName), sum(DurationSquares) FROM span_stats_1h",
     )
     assert {row[0] for row in per_service} == load.made_of("traces")
-    assert {row[0] for row in logs} == load.made_of("logs")
+    assert {row[0] for row in logs} == load.made_of("logs") | load.made_of("records")
     assert {row[0] for row in points} == load.made_of("metrics")
     assert [row for row in [*per_service, *logs, *points] if row[1:] != [SPANS, SPANS]] == []
     traces = load.made_of("traces")
