@@ -52,99 +52,100 @@ def program(server, text, **environ):
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_what_is_put_is_read_back(server, blocking):
+def test_what_is_put_is_read_back(shared_server, blocking):
     """With types, nesting and nulls, in order, under streams of any name; and can be put again."""
-    odd = 'odd "name" \\ in ümlauts'
-    with client_of(server, blocking=blocking, service="till") as events:
-        assert events.put({"shop.clicks": CLICKS, odd: [{}]}) == {"shop.clicks": 3, odd: 1}
+    service = f"till {blocking}"
+    clicks, copy, odd = f"clicks {blocking}", f"copy {blocking}", f'odd "name" \\ in ümlauts {blocking}'
+    with client_of(shared_server, blocking=blocking, service=service) as events:
+        assert events.put({clicks: CLICKS, odd: [{}]}) == {clicks: 3, odd: 1}
         assert events.flush(PATIENCE_SECONDS)
-        found = list(events.get("shop.clicks", "1h"))
+        found = list(events.get(clicks, "1h"))
         assert payloads(found) == CLICKS
         assert [event["@id"] for event in found] == sorted(event["@id"] for event in found)
         assert payloads(events.get(odd)) == [{}]
-        assert [(row.name, row.count, row.services) for row in events.streams("1h")] == [
-            ("shop.clicks", 3, ("till",)),
-            (odd, 1, ("till",)),
+        assert [(row.name, row.count, row.services) for row in events.streams("1h", service=service)] == [
+            (clicks, 3, (service,)),
+            (odd, 1, (service,)),
         ]
-        assert events.put({"copy": found}) == {"copy": 3}
+        assert events.put({copy: found}) == {copy: 3}
         assert events.flush(PATIENCE_SECONDS)
-        copied = list(events.get("copy"))
+        copied = list(events.get(copy))
         assert payloads(copied) == CLICKS
         assert [event["@time"] for event in copied] == [event["@time"] for event in found]
 
 
-def test_windows_order_limit_and_resuming_after_an_id(server):
+def test_windows_order_limit_and_resuming_after_an_id(shared_server):
     """`start` is included and `end` is not; `start_id` is where an earlier reading ended."""
     first = an_hour_ago()
     times = [first + timedelta(seconds=number) for number in range(10)]
-    with client_of(server) as events:
-        events.put({"s": [{"n": number, "@time": at} for number, at in enumerate(times)]})
+    with client_of(shared_server) as events:
+        events.put({"windows": [{"n": number, "@time": at} for number, at in enumerate(times)]})
 
         def numbers(*arguments, **options):
-            return [event["n"] for event in events.get("s", *arguments, **options)]
+            return [event["n"] for event in events.get("windows", *arguments, **options)]
 
         assert numbers() == list(range(10))
         assert numbers(times[2], times[5]) == [2, 3, 4]
         assert numbers(order="newest", limit=3) == [9, 8, 7]
         assert numbers(limit=0) == []
         assert numbers(filter="attr.n>=8") == [8, 9]
-        third = list(events.get("s", limit=3))[-1]["@id"]
+        third = list(events.get("windows", limit=3))[-1]["@id"]
         assert numbers(start_id=third) == [3, 4, 5, 6, 7, 8, 9]
         assert numbers(start_id=third, order="newest") == [1, 0]
         assert numbers(start_id=third, limit=2) == [3, 4]
 
 
-def test_more_events_than_a_page(server):
+def test_more_events_than_a_page(shared_server):
     """Every one once, also those that are the same in everything."""
-    with client_of(server) as events:
+    with client_of(shared_server) as events:
         at = an_hour_ago()
-        events.put({"s": [{"n": number // 2, "@time": at} for number in range(2500)]})
-        found = payloads(events.get("s"))
+        events.put({"pages": [{"n": number // 2, "@time": at} for number in range(2500)]})
+        found = payloads(events.get("pages"))
         assert sorted(event["n"] for event in found) == sorted(number // 2 for number in range(2500))
-        assert len(list(events.get("s", limit=1500))) == 1500
+        assert len(list(events.get("pages", limit=1500))) == 1500
 
 
-def test_what_they_look_like(server):
+def test_what_they_look_like(shared_server):
     """The schema is one that the events are valid by, and that others are not."""
-    with client_of(server) as events:
-        events.put({"shop.clicks": CLICKS})
-        schema = events.schema("shop.clicks")
+    with client_of(shared_server) as events:
+        events.put({"schema": CLICKS})
+        schema = events.schema("schema")
         validator = jsonschema.Draft202012Validator(schema)
         for event in CLICKS:
             validator.validate(event)
         assert not validator.is_valid({"user": "ann"})
 
 
-def test_figures(server):
+def test_figures(shared_server):
     """Counts, sums and percentiles by group, filtered and ordered, without SQL."""
-    with client_of(server) as events:
-        events.put({"shop.clicks": CLICKS, "other": [{"num_clicks": 100}]})
+    with client_of(shared_server) as events:
+        events.put({"figures": CLICKS, "other figures": [{"num_clicks": 100}]})
         select = ["count", "sum(attr.num_clicks)", "p50(attr.num_clicks)"]
-        rows = events.aggregate("shop.clicks", "1h", select=select, group="attr.shop").rows
+        rows = events.aggregate("figures", "1h", select=select, group="attr.shop").rows
         assert [(row.group["attr.shop"], row.figures["count"], row.figures[select[1]]) for row in rows] == [
             ("north", 2, 8),
             ("south", 1, 2),
         ]
         largest = {"select": "max(attr.num_clicks)", "group": "none", "filter": "attr.user=42"}
-        (row,) = events.aggregate("shop.clicks", **largest).rows
+        (row,) = events.aggregate("figures", **largest).rows
         assert row.figures == {"max(attr.num_clicks)": 2}
 
 
-def test_deleting(server):
+def test_deleting(shared_server):
     """Events of one stream in one interval, with the count; others stay."""
     first = an_hour_ago()
     odd = 'odd "name" \\ x'
-    with client_of(server) as events:
+    with client_of(shared_server, service="deleting") as events:
         many = [{"n": number, "@time": first + timedelta(minutes=number)} for number in range(6)]
         events.put({odd: many, "other": many})
         assert events.delete(odd, first + timedelta(minutes=1), first + timedelta(minutes=4)) == 3
         assert [event["n"] for event in events.get(odd)] == [0, 4, 5]
         assert len(list(events.get("other"))) == 6
         assert events.delete(odd, first) == 3
-        assert [row.name for row in events.streams()] == ["other"]
+        assert [row.name for row in events.streams(service="deleting")] == ["other"]
 
 
-def test_events_of_a_captured_call_name_its_span(server):
+def test_events_of_a_captured_call_name_its_span(shared_server):
     """Beside log records, in the trace."""
     text = """
     import sys, spanhouse
@@ -159,11 +160,13 @@ def test_events_of_a_captured_call_name_its_span(server):
     print(buy())
     assert spanhouse.flush(60)
     """
-    trace_id = program(server, text, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{server.grpc}").strip()
-    with spanhouse.Client(f"http://{server.http}") as client:
+    trace_id = program(
+        shared_server, text, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{shared_server.grpc}", OTEL_SERVICE_NAME="buyer"
+    ).strip()
+    with spanhouse.Client(f"http://{shared_server.http}") as client:
         (row,) = client.events("shop.buys").rows
         assert row.trace_id == trace_id
-        assert [span.trace_id for span in client.spans(limit=5).rows] == [trace_id]
+        assert [span.trace_id for span in client.spans(service="buyer").rows] == [trace_id]
 
 
 def test_namespaces_are_apart(tmp_path):
@@ -253,26 +256,26 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, monkeypatch):
         assert sorted(found) == list(range(400))
 
 
-def test_at_the_end_of_a_program(server):
+def test_at_the_end_of_a_program(shared_server):
     """What was put without waiting is stored, also by children, each event once, and by a client that nobody holds."""
     text = """
     import os, sys, spanhouse
     events = spanhouse.EventsClient(sys.argv[1], blocking=False)
     for number in range(100):
-        events.put({"s": [{"of": "parent", "n": number}]})
+        events.put({"ends": [{"of": "parent", "n": number}]})
     for child in range(2):
         pid = os.fork()
         if pid == 0:
             assert events.status().queued == 0
             for number in range(100):
-                events.put({"s": [{"of": child, "n": number}]})
+                events.put({"ends": [{"of": child, "n": number}]})
             os._exit(0 if events.flush(60) else 1)
         assert os.waitpid(pid, 0)[1] == 0
     del events
     """
     if not hasattr(os, "fork"):
         pytest.skip("needs os.fork")
-    program(server, text)
-    with client_of(server) as events:
-        found = sorted((str(event["of"]), event["n"]) for event in events.get("s"))
+    program(shared_server, text)
+    with client_of(shared_server) as events:
+        found = sorted((str(event["of"]), event["n"]) for event in events.get("ends"))
     assert found == sorted((of, number) for of in ("parent", "0", "1") for number in range(100))

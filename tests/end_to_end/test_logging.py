@@ -7,6 +7,7 @@ import sys
 import textwrap
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from doc_pages import DOCS, blocks, programs
 from harness import PATIENCE_SECONDS, clean_environment
 
@@ -58,11 +59,17 @@ def rows(server, statement):
         return client.sql(statement).rows
 
 
-def test_records_are_rows_beside_their_spans(server):
+@pytest.fixture(scope="module")
+def shop(shared_server):
+    """What one run of PROGRAM said: the ids of its trace and of its span."""
+    return json.loads(run(PROGRAM, shared_server))
+
+
+def test_records_are_rows_beside_their_spans(shared_server, shop):
     """Columns and attributes as docs/logging.md has them; the record's span is stored, and its trace has both."""
-    trace_id, span_id = json.loads(run(PROGRAM, server))
+    trace_id, span_id = shop
     found = rows(
-        server,
+        shared_server,
         "SELECT ScopeName, SeverityNumber, SeverityText, Body, TraceId, SpanId, EventName, LogAttributes FROM otel_logs"
         " WHERE ServiceName = 'shop' ORDER BY Timestamp",
     )
@@ -82,38 +89,40 @@ def test_records_are_rows_beside_their_spans(server):
     }
     assert (error["exception.type"], error["exception.message"]) == ("LookupError", "tea")
     assert error["exception.stacktrace"].endswith("LookupError: tea\n")
-    spans = rows(server, "SELECT TraceId, SpanId, ResourceAttributes FROM otel_traces WHERE SpanName LIKE '%buy'")
-    resources = rows(server, "SELECT DISTINCT ResourceAttributes FROM otel_logs")
+    spans = rows(
+        shared_server, "SELECT TraceId, SpanId, ResourceAttributes FROM otel_traces WHERE SpanName LIKE '%buy'"
+    )
+    resources = rows(shared_server, "SELECT DISTINCT ResourceAttributes FROM otel_logs WHERE ServiceName = 'shop'")
     assert [(row[0], row[1]) for row in spans] == [(trace_id, span_id)]
     assert resources == tuple((row[2],) for row in spans)
-    with spanhouse.Client(f"http://{server.http}") as client:
+    with spanhouse.Client(f"http://{shared_server.http}") as client:
         of_trace = client.logs(trace_id=trace_id).rows
     assert sorted(row.body for row in of_trace) == ["order of ann", "out of stock"]
 
 
-def test_the_requests_and_the_statement_of_the_page(server):
+def test_the_requests_and_the_statement_of_the_page(shared_server, shop):
     """The curl line and the SQL of docs/logging.md are answered, with what the examples above them have logged."""
-    trace_id, _ = json.loads(run(PROGRAM, server))
+    trace_id, _ = shop
     (url,) = re.findall(r"^curl '(.*)'$", PAGE, re.MULTILINE)
     parts = urlsplit(url)
-    answer = server.get(parts.path, **dict.fromkeys(parse_qs(parts.query), trace_id))
+    answer = shared_server.get(parts.path, **dict.fromkeys(parse_qs(parts.query), trace_id))
     assert len(answer.json()["rows"]) == 2
     (statement,) = [block.text for block in blocks(PAGE) if block.language == "sql"]
-    assert [row[3] for row in rows(server, statement)] == ["out of stock"]
+    assert [row[3] for row in rows(shared_server, statement)] == ["out of stock"]
 
 
-def test_opentelemetrys_handler_with_our_exporter(server):
+def test_opentelemetrys_handler_with_our_exporter(shared_server):
     """The other way of the page, as it stands there, as far as the row."""
     (example,) = [text for text in programs("logging.md") if "SpanhouseLogExporter" in text]
-    run(example, server, OTEL_SERVICE_NAME="theirs")
+    run(example, shared_server, OTEL_SERVICE_NAME="theirs")
     (row,) = rows(
-        server,
+        shared_server,
         "SELECT Body, SeverityText, ScopeName, LogAttributes['left'] FROM otel_logs WHERE ServiceName = 'theirs'",
     )
     assert row == ("stock of tea is low", "WARN", "shop", "2")
 
 
-def test_records_that_found_no_server_are_there_when_it_is(tmp_path, server):
+def test_records_that_found_no_server_are_there_when_it_is(tmp_path, shared_server):
     """Logged with nobody there, they wait in the spool; the next program that is answered delivers them, once."""
     spool = {"SPANHOUSE_SPOOL": str(tmp_path / "spool"), "OTEL_SERVICE_NAME": "away"}
     text = """
@@ -127,7 +136,7 @@ def test_records_that_found_no_server_are_there_when_it_is(tmp_path, server):
     for number in range(500):
         logger.warning("number %d", number)
     """
-    run(text + many, server, **spool, **nobody)
+    run(text + many, shared_server, **spool, **nobody)
     wait = """
     import time
     logger.warning("here")
@@ -135,8 +144,10 @@ def test_records_that_found_no_server_are_there_when_it_is(tmp_path, server):
     while handler.status().replayed < 500 and time.monotonic() < give_up:
         time.sleep(0.02)
     """
-    run(text + wait, server, **spool)
-    assert rows(server, "SELECT count(), uniqExact(Body) FROM otel_logs WHERE ServiceName = 'away'") == ((501, 501),)
+    run(text + wait, shared_server, **spool)
+    assert rows(shared_server, "SELECT count(), uniqExact(Body) FROM otel_logs WHERE ServiceName = 'away'") == (
+        (501, 501),
+    )
 
 
 def test_a_server_that_is_killed_and_comes_back(tmp_path, server):
