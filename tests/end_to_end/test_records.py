@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -32,6 +33,14 @@ def lines(*records: object) -> bytes:
     return "\n".join(record if isinstance(record, str) else json.dumps(record) for record in records).encode()
 
 
+def stored(server: ServerProcess, service: str, columns: str = "Body") -> list[list[object]]:
+    """What is stored of a service, in order of time."""
+    statement = f"SELECT {columns} FROM otel_logs WHERE ServiceName = '{service}' ORDER BY Timestamp"
+    answer = server.get("/api/v1/sql", query=statement, format="JSONCompact")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
 @pytest.fixture
 def logger(request) -> Iterator[logging.Logger]:
     """A logger of this test's own, without handlers."""
@@ -45,18 +54,16 @@ def logger(request) -> Iterator[logging.Logger]:
 
 
 @UNCLOSED
-def test_the_stdlibs_http_handler_delivers_unchanged(tmp_path, logger):
+def test_the_stdlibs_http_handler_delivers_unchanged(shared_server, logger):
     """Levels, arguments, extras, exceptions and text of any language; each call returns when its record is stored."""
-    with ServerProcess(tmp_path / "data") as server:
-        logger.addHandler(logging.handlers.HTTPHandler(server.http, f"{RECORD}?service=shop", "POST"))
-        logger.warning("grüß %s, %d & 100%%", "Ünal = ☃", 7, extra={"user": 7, "tier": "None", "odd key": "a&b=c"})
-        try:
-            raise ValueError("boom")
-        except ValueError:
-            logger.exception("failed")
-        assert server.stop() == 0
+    logger.addHandler(logging.handlers.HTTPHandler(shared_server.http, f"{RECORD}?service=shop", "POST"))
+    logger.warning("grüß %s, %d & 100%%", "Ünal = ☃", 7, extra={"user": 7, "tier": "None", "odd key": "a&b=c"})
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        logger.exception("failed")
     columns = "Body, SeverityText, SeverityNumber, ServiceName, ScopeName, LogAttributes"
-    (rows,) = read_back(tmp_path / "data", f"SELECT {columns} FROM otel_logs ORDER BY Timestamp")
+    rows = stored(shared_server, "shop", columns)
     warned, failed = rows
     assert warned[:5] == ["grüß Ünal = ☃, 7 & 100%", "WARN", 13, "shop", logger.name]
     name = "test_the_stdlibs_http_handler_delivers_unchanged"
@@ -89,7 +96,7 @@ def test_the_handlers_credentials_are_a_token_as_the_password(tmp_path, logger):
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
-def test_lines_that_can_be_taken_are_stored_and_the_others_are_named(tmp_path, encoding):
+def test_lines_that_can_be_taken_are_stored_and_the_others_are_named(shared_server, encoding):
     """201 when all are, 207 when some are, 400 when none is; the others by their line, their key and what is wrong."""
     now = time.time()
     good = [{"created": now + number / 1000, "msg": "number %s", "args": [number]} for number in range(5)]
@@ -97,15 +104,14 @@ def test_lines_that_can_be_taken_are_stored_and_the_others_are_named(tmp_path, e
 
     def send(content: bytes) -> httpx.Response:
         body = gzip.compress(content) if encoding else content
-        return post(server, body, NDJSON, **({"Content_Encoding": encoding} if encoding else {}))
+        path = f"{RECORD}?service=lines{encoding}"
+        return post(shared_server, body, NDJSON, path, **({"Content_Encoding": encoding} if encoding else {}))
 
-    with ServerProcess(tmp_path / "data") as server:
-        all_of_them = send(lines(*good[:2]))
-        assert (all_of_them.status_code, all_of_them.json()["taken"], all_of_them.json()["problems"]) == (201, 2, [])
-        some = send(mixed.replace("\xff".encode(), b"\xff"))
-        none = send(b"\n{}\nnothing")
-        empty = send(b"\n\n")
-        assert server.stop() == 0
+    all_of_them = send(lines(*good[:2]))
+    assert (all_of_them.status_code, all_of_them.json()["taken"], all_of_them.json()["problems"]) == (201, 2, [])
+    some = send(mixed.replace("\xff".encode(), b"\xff"))
+    none = send(b"\n{}\nnothing")
+    empty = send(b"\n\n")
     assert some.status_code == 207
     answer = some.json()
     assert (answer["taken"], answer["refused"]) == (3, 5)
@@ -124,16 +130,14 @@ def test_lines_that_can_be_taken_are_stored_and_the_others_are_named(tmp_path, e
     }  # fmt: skip
     assert [problem["line"] for problem in none.json()["problems"]] == [2, 3]
     assert (empty.status_code, empty.json()) == (200, {"taken": 0, "refused": 0, "problems": []})
-    (rows,) = read_back(tmp_path / "data", "SELECT Body FROM otel_logs ORDER BY Timestamp")
-    assert rows == [[f"number {number}"] for number in range(5)]
+    assert stored(shared_server, f"lines{encoding}") == [[f"number {number}"] for number in range(5)]
 
 
 def test_json_is_a_record_or_a_list_of_them(shared_server):
-    one = post(shared_server, '{"message": "one", "time": "2026-11-22T10:00:00.123456789Z"}')
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.123456789Z"
+    one = post(shared_server, json.dumps({"message": "one", "time": at}))
     assert (one.status_code, one.json()) == (
-        201,
-        {"taken": 1, "refused": 0, "problems": [], "first": "2026-11-22T10:00:00.123456789Z",
-         "last": "2026-11-22T10:00:00.123456789Z"},
+        201, {"taken": 1, "refused": 0, "problems": [], "first": at, "last": at}
     )  # fmt: skip
     some = post(shared_server, '[{"message": "two"}, 3, {"span_id": "x", "message": "four"}]')
     assert some.status_code == 207
@@ -149,17 +153,13 @@ def test_json_is_a_record_or_a_list_of_them(shared_server):
         assert refused.json()["error"]["message"]
 
 
-def test_raw_lines_are_messages_as_they_are(tmp_path):
+def test_raw_lines_are_messages_as_they_are(shared_server):
     """Those that are objects of JSON are records all the same."""
     body = b'Nov 22 host sshd[1]: accepted\r\n{"message": "json", "level": 40}\n[1, 2]\n17\n'
-    with ServerProcess(tmp_path / "data") as server:
-        assert post(server, body, NDJSON, f"{RECORD}?raw=1&service=host").json()["taken"] == 4
-        assert post(server, body, NDJSON).json()["taken"] == 1
-        assert post(server, body, NDJSON, f"{RECORD}?raw=perhaps").json()["error"]["parameter"] == "raw"
-        assert server.stop() == 0
-    (rows,) = read_back(
-        tmp_path / "data", "SELECT Body, SeverityNumber FROM otel_logs WHERE ServiceName = 'host' ORDER BY Timestamp"
-    )
+    assert post(shared_server, body, NDJSON, f"{RECORD}?raw=1&service=host").json()["taken"] == 4
+    assert post(shared_server, body, NDJSON).json()["taken"] == 1
+    assert post(shared_server, body, NDJSON, f"{RECORD}?raw=perhaps").json()["error"]["parameter"] == "raw"
+    rows = stored(shared_server, "host", "Body, SeverityNumber")
     assert rows == [["Nov 22 host sshd[1]: accepted", 0], ["json", 17], ["[1, 2]", 0], ["17", 0]]
 
 
@@ -208,7 +208,7 @@ def test_records_outside_the_bounds_of_time_are_named_too(shared_server):
     assert all(problem["problem"].startswith("made ") for problem in answer.json()["problems"])
 
 
-def test_events_are_put_in_any_number_of_streams(tmp_path):
+def test_events_are_put_in_any_number_of_streams(shared_server):
     """Twice in the row: keys as attributes and the whole as JSON; those that cannot be taken by stream and index."""
     at = time.time_ns() - SECOND
     events = {
@@ -221,30 +221,28 @@ def test_events_are_put_in_any_number_of_streams(tmp_path):
         "shop.none": [],
     }
     before = time.time_ns()
-    with ServerProcess(tmp_path / "data") as server:
-        answer = post(server, json.dumps(events), path=f"{EVENTS}?service=web")
-        assert answer.status_code == 207
-        assert answer.json()["streams"] == {"shop.clicks": 1, "shop.visits": 2}
-        assert answer.json()["problems"] == [
-            {"stream": "shop.clicks", "index": 1, "problem": "it is not an object"},
-            {"stream": "shop.clicks", "index": 2, "field": "@time", "problem": "'sometime' is not a time: send a Unix "
-             "time or ISO 8601, such as 2026-01-31T09:30:00Z"},
-        ]  # fmt: skip
-        for bad in ("[]", '{"a": {}}', '{"": []}', "nothing"):
-            refused = post(server, bad, path=EVENTS)
-            assert (refused.status_code, refused.json()["error"]["parameter"]) == (400, None)
-        assert post(server, "a=b", FORM, path=EVENTS).status_code == 415
-        assert server.stop() == 0
-    columns = "EventName, Body, LogAttributes, ServiceName, ScopeName, toUnixTimestamp64Nano(Timestamp)"
-    (rows,) = read_back(tmp_path / "data", f"SELECT {columns} FROM otel_logs ORDER BY Timestamp")
+    answer = post(shared_server, json.dumps(events), path=f"{EVENTS}?service=web")
+    assert answer.status_code == 207
+    assert answer.json()["streams"] == {"shop.clicks": 1, "shop.visits": 2}
+    assert answer.json()["problems"] == [
+        {"stream": "shop.clicks", "index": 1, "problem": "it is not an object"},
+        {"stream": "shop.clicks", "index": 2, "field": "@time", "problem": "'sometime' is not a time: send a Unix "
+         "time or ISO 8601, such as 2026-01-31T09:30:00Z"},
+    ]  # fmt: skip
+    for bad in ("[]", '{"a": {}}', '{"": []}', "nothing"):
+        refused = post(shared_server, bad, path=EVENTS)
+        assert (refused.status_code, refused.json()["error"]["parameter"]) == (400, None)
+    assert post(shared_server, "a=b", FORM, path=EVENTS).status_code == 415
+    columns = "EventName, Body, LogAttributes, ServiceName, ScopeName, toString(toUnixTimestamp64Nano(Timestamp))"
+    rows = stored(shared_server, "web", columns)
     clicks, first, second = rows
     assert clicks == [
         "shop.clicks", '{"user":40,"tags":["a",{"b":null}],"ok":true,"none":null}',
-        {"user": "40", "tags": '["a",{"b":null}]', "ok": "true"}, "web", "spanhouse.events", at,
+        {"user": "40", "tags": '["a",{"b":null}]', "ok": "true"}, "web", "spanhouse.events", str(at),
     ]  # fmt: skip
     assert (first[0], first[1]) == ("shop.visits", '{"n":1,"@library":{"name":"kronos"}}')
     assert (second[0], second[1]) == ("shop.visits", '{"n":2}')
-    assert before <= first[5] < second[5] <= time.time_ns()
+    assert before <= int(first[5]) < int(second[5]) <= time.time_ns()
 
 
 OTHER_PAGES = [
