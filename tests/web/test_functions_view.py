@@ -59,6 +59,7 @@ FORMATTED = """async ([rows, seconds]) => {
     const { count, duration, percent, rate, times } = await import(`${build}/js/format.js`);
     return rows.map((row) => ({
         Calls: count(row.calls), Rate: rate(row.calls / seconds), Errors: percent(row.errors / row.calls),
+        mean: duration(row.mean_ns),
         p50: duration(row.p50_ns), p90: duration(row.p90_ns), p95: duration(row.p95_ns), p99: duration(row.p99_ns),
         "p99.9": duration(row.p999_ns), max: duration(row.max_ns), total: duration(row.total_ns),
         tail: times(row.tail_ratio), Service: row.service,
@@ -75,6 +76,21 @@ def test_the_numbers_are_the_apis(functions, rows, window):
     expected = page.evaluate(FORMATTED, [[rows[name] for name in shown], until - since])
     for title in expected[0]:
         assert column(page, title) == [row[title] for row in expected], title
+
+
+def test_a_mean_has_its_standard_error(functions, rows):
+    """On hover, in the API's numbers."""
+    page = functions()
+    first = rows[names(page)[0]]
+    mean, error = page.evaluate(
+        """async (values) => {
+            const build = document.querySelector("link[rel=stylesheet]").href.replace("/style.css", "");
+            return values.map((await import(`${build}/js/format.js`)).duration);
+        }""",
+        [first["mean_ns"], first["stderr_ns"]],
+    )
+    title = f"{mean} \N{PLUS-MINUS SIGN} {error}, of {first['calls']:,} calls"
+    expect(page.locator("tbody tr[aria-rowindex]").first.get_by_title(title)).to_have_text(mean)
 
 
 def test_the_largest_total_comes_first_and_headings_sort(functions, rows):

@@ -5,6 +5,8 @@
  * returns the very same object as before, so that views can tell by `===` that there is nothing to draw.
  */
 
+import { exactNumbers } from "./json.js";
+
 const KEPT_ANSWERS = 60;
 const ATTEMPTS = 3;
 const BUSY = new Set([429, 503]);
@@ -46,16 +48,17 @@ const made = new Map();
 /**
  * The answer to a question; parameters that are "" are left out.
  *
- * With `exactTimes`, fields ending in `_unix_ns` are BigInts: as numbers they are right to within 256 ns only. A server
- * that is too busy is asked again a little later, some times.
+ * With `exactTimes`, fields ending in `_unix_ns` are BigInts: as numbers they are right to within 256 ns only. With
+ * `asWritten`, all numbers that JavaScript would write otherwise stay as they are (./json.js). A server that is too busy is
+ * asked again a little later, some times.
  *
  * @param {string} question  "functions", or "trace/<id>"
  * @param {Record<string, string | number | boolean | undefined>} parameters
- * @param {{signal?: AbortSignal, exactTimes?: boolean}} [how]
+ * @param {{signal?: AbortSignal, exactTimes?: boolean, asWritten?: boolean}} [how]
  * @returns {Promise<Answer>}
  * @throws {ApiError | Unreachable | DOMException} the last, named AbortError, when `signal` says so
  */
-export async function ask(question, parameters, { signal, exactTimes = false } = {}) {
+export async function ask(question, parameters, { signal, exactTimes = false, asWritten = false } = {}) {
   const url = urlOf(question, parameters);
   const response = await answered(url, signal);
   const tag = response.headers.get("ETag") ?? "";
@@ -65,7 +68,7 @@ export async function ask(question, parameters, { signal, exactTimes = false } =
     return before.answer;
   }
   const text = await response.text();
-  const answer = exactTimes ? JSON.parse(text, reviveTimes) : JSON.parse(text);
+  const answer = JSON.parse(text, asWritten ? exactNumbers : exactTimes ? reviveTimes : undefined);
   note(url, { rows: answer.rows?.length ?? 0 });
   kept.delete(url);
   kept.set(url, { tag, answer });

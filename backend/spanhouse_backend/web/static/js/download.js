@@ -15,6 +15,17 @@ export function download(name, format, rows) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+/** Buttons for both. @param {(format: "json" | "csv") => void} save */
+export function exportButtons(save) {
+  return h(
+    "span",
+    { class: "export" },
+    /** @type {const} */ (["json", "csv"]).map((format) =>
+      h("button", { type: "button", title: `These rows as ${format.toUpperCase()}`, onclick: () => save(format) }, format.toUpperCase()),
+    ),
+  );
+}
+
 /**
  * RFC 4180, under a header of the first row's names; nested values are JSON texts, null is empty.
  * @param {Record<string, any>[]} rows

@@ -16,6 +16,7 @@ export const RECENT = [
   ["2d", "Last 2 days"],
   ["7d", "Last 7 days"],
   ["30d", "Last 30 days"],
+  ["60d", "Last 60 days"],
   ["", "Everything stored"],
 ];
 

@@ -41,6 +41,7 @@ export const VIEWS = [
   { name: "trace", title: "Trace", keys: "g t", load: () => import("./views/trace.js") },
   { name: "live", title: "Live", keys: "g l", load: () => import("./views/live.js") },
   { name: "logs", title: "Logs", keys: "g o", ofRecords: true, load: () => import("./views/logs.js") },
+  { name: "events", title: "Events", keys: "g e", ofRecords: true, load: () => import("./views/events.js") },
   { name: "rules", title: "Rules", keys: "g r", load: () => import("./views/rules.js") },
   { name: "query", title: "Query", keys: "g q", load: () => import("./views/query.js") },
 ];

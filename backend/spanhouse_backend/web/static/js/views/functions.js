@@ -9,7 +9,7 @@
 import { ask, scope } from "../api.js";
 import { card, difference } from "../cards.js";
 import { fill, h } from "../dom.js";
-import { download } from "../download.js";
+import { download, exportButtons } from "../download.js";
 import { quoted } from "../filter-box.js";
 import { changeBy, count, duration, percent, rate, short, times } from "../format.js";
 import { cut, functionLink } from "../function-link.js";
@@ -86,17 +86,7 @@ class Functions {
         h("label", {}, "At least ", this.least, " calls"),
         this.shown,
         this.hidden,
-        h(
-          "span",
-          { class: "export" },
-          ["json", "csv"].map((format) =>
-            h(
-              "button",
-              { type: "button", title: `These rows as ${format.toUpperCase()}`, onclick: () => this.export(format) },
-              format.toUpperCase(),
-            ),
-          ),
-        ),
+        exportButtons((format) => this.export(format)),
       ),
       this.table.element,
       this.notes,
@@ -199,7 +189,7 @@ class Functions {
       key,
       title,
       hint,
-      width: "5.5em",
+      width: "5.2em",
       numeric: true,
       value: (row) => row[key],
       cell: (row) => duration(row[key]),
@@ -243,6 +233,10 @@ class Functions {
         hint: "How p99 went",
         width: "8.6em",
         cell: (row) => this.trendCell(row),
+      },
+      {
+        ...length("mean_ns", "mean", "The average, with its standard error"),
+        cell: (row) => h("span", { title: `${duration(row.mean_ns)} ± ${duration(row.stderr_ns)}, of ${count(row.calls)} calls` }, duration(row.mean_ns)),
       },
       length("p50_ns", "p50", "Half of the calls took no longer"),
       length("p90_ns", "p90", "Nine of ten calls took no longer"),
@@ -324,12 +318,12 @@ class Functions {
     }
   }
 
-  /** @param {string} format */
+  /** @param {"json" | "csv"} format */
   export(format) {
     const state = current();
     const rows = chosen(this.unhidden(state), state);
     const name = `functions ${clock(/** @type {any} */ (this.answer).to, "UTC").replaceAll(":", "")}`;
-    download(name, format === "csv" ? "csv" : "json", rows);
+    download(name, format, rows);
   }
 
   /**

@@ -3,13 +3,13 @@
  * record opens beside the table with all that is stored of it.
  *
  * In the URL: `level` (the least), `text`, `logger` (what its name begins with), `order` ("oldest"), `step`, `page` (where
- * it begins, as the API's `next`), `columns` (see ./logs/columns.js), `record` (which is open), `whole` (the window before
+ * it begins, as the API's `next`), `columns` (see ./parts/chosen-columns.js), `record` (which is open), `whole` (the window before
  * somebody dragged on the timeline, "since|until").
  */
 
 import { ApiError, ask, scope } from "../api.js";
 import { fill, h } from "../dom.js";
-import { download } from "../download.js";
+import { download, exportButtons } from "../download.js";
 import { quoted } from "../filter-box.js";
 import { count } from "../format.js";
 import { bind } from "../keyboard.js";
@@ -18,13 +18,14 @@ import { change, current, link } from "../state.js";
 import { nothing } from "../states.js";
 import { Table } from "../table.js";
 import { clock, windowInWords, zoneName } from "../time.js";
-import { chosenColumns, columnsOf, columnsText } from "./logs/columns.js";
-import { LogRecord } from "./logs/record.js";
+import { columnsOf } from "./logs/columns.js";
 import { Timeline } from "./logs/timeline.js";
+import { chosenColumns, ColumnChoice } from "./parts/chosen-columns.js";
+import { LogRecord } from "./parts/log-record.js";
+import { Pages } from "./parts/pages.js";
 import { choice, stepChoice } from "./parts/steps.js";
 
 const PAGE = 200;
-const SHOWN_COLUMN = 60;
 // Windows that have few of the API's own steps, which are minutes at least: [up to so many seconds, step].
 const SHORT_WINDOWS = /** @type {[number, string][]} */ ([
   [150, "1s"],
@@ -51,20 +52,18 @@ class Logs {
     this.step = stepChoice();
     this.text = search("text", "Text of the message");
     this.logger = search("logger", "Logger begins with");
-    this.add = h("select", { "aria-label": "Add a column", onchange: () => this.addColumn(this.add.value) });
-    this.columns = h("span", { class: "choose columns" });
+    this.columns = new ColumnChoice();
     this.shown = h("span", { class: "shown", role: "status" });
     this.zoom = h("a", { class: "button" });
-    this.older = h("a", { class: "button", rel: "next" });
-    this.first = h("a", { class: "button" });
+    this.pages = new Pages();
     this.place = h("div", { class: "drawing" });
     this.found = h(
       "div",
       { class: "content" },
       this.timeline.element,
-      h("div", { class: "toolbar" }, this.shown, this.columns, this.exports()),
+      h("div", { class: "toolbar" }, this.shown, this.columns.element, exportButtons((format) => this.save(format))),
       h("div", { class: "beside" }, this.place, this.record.element),
-      h("p", { class: "actions" }, this.first, this.older),
+      this.pages.element,
     );
     this.results = h("div", { class: "content" });
     fill(
@@ -191,52 +190,16 @@ class Logs {
     this.table.show(answer.rows.map((row, index) => ({ ...row, key: `${row.id}${index}` })), { key: "", descending: true });
     const some = answer.rows.length < records;
     this.shown.textContent = some ? `${count(answer.rows.length)} of ${count(records)} records` : `${count(records)} records`;
-    this.first.hidden = !state.page;
-    this.first.textContent = state.order === "oldest" ? "Oldest" : "Newest";
-    this.first.setAttribute("href", link({ page: "" }));
-    this.older.hidden = !answer.next;
-    this.older.textContent = state.order === "oldest" ? "Newer" : "Older";
-    this.older.setAttribute("href", link({ page: answer.next }));
-    this.showColumns(chosen, answer.rows);
+    this.pages.show(state, answer.next, state.order === "oldest");
+    this.columns.show(state, answer.rows.flatMap(({ attributes }) => Object.keys(attributes).map((key) => `attr.${key}`)));
   }
 
-  /** @param {string[]} chosen @param {import("../api.js").Row[]} rows */
-  showColumns(chosen, rows) {
-    const names = new Set(rows.flatMap(({ attributes }) => Object.keys(attributes).map((key) => `attr.${key}`)));
-    const others = [...names].filter((name) => !chosen.includes(name)).sort();
-    fill(
-      this.add,
-      h("option", { value: "" }, "Add a column …"),
-      others.map((name) => h("option", { value: name }, name.slice("attr.".length, SHOWN_COLUMN))),
-    );
-    fill(
-      this.columns,
-      others.length > 0 && this.add,
-      chosen.map((name) =>
-        h("a", { class: "chip", href: link({ columns: columnsText(chosen.filter((other) => other !== name)) }), "aria-label": `Remove the column ${name}` }, h("bdi", {}, name.slice(0, SHOWN_COLUMN)), " ×"),
-      ),
-    );
-  }
-
-  /** @param {string} name */
-  addColumn(name) {
-    if (name) {
-      change({ columns: columnsText([...chosenColumns(current()), name]) });
+  /** @param {"json" | "csv"} format */
+  save(format) {
+    if (this.drawn) {
+      const { to, rows } = this.drawn.answer;
+      download(`logs ${clock(to, "UTC").replaceAll(":", "")}`, format, rows);
     }
-  }
-
-  exports() {
-    const save = (/** @type {"json" | "csv"} */ format) => {
-      const rows = (this.drawn?.answer.rows ?? []).map((row) => ({ ...row }));
-      download(`logs ${clock(/** @type {any} */ (this.drawn?.answer).to, "UTC").replaceAll(":", "")}`, format, rows);
-    };
-    return h(
-      "span",
-      { class: "export" },
-      /** @type {const} */ (["json", "csv"]).map((format) =>
-        h("button", { type: "button", title: `These records as ${format.toUpperCase()}`, onclick: () => save(format) }, format.toUpperCase()),
-      ),
-    );
   }
 
   /** Closes the record, and then takes back what was dragged on the timeline. */

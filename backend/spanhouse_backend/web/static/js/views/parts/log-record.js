@@ -3,11 +3,12 @@
 import { ApiError, ask } from "../../api.js";
 import { fill, h } from "../../dom.js";
 import { attributeName, filterWith } from "../../filter-box.js";
+import { jsonOf, leaves } from "../../json.js";
 import { severity } from "../../levels.js";
 import { change, link } from "../../state.js";
 import { loading } from "../../states.js";
 import { clock } from "../../time.js";
-import { chosenColumns, columnsText, jsonOf, leaves } from "./columns.js";
+import { chosenColumns, columnsText } from "./chosen-columns.js";
 
 const SHOWN_CHARACTERS = 100_000;
 const SHOWN_LEAVES = 500;
