@@ -162,6 +162,17 @@ def test_a_token_is_for_one_namespace(guarded, name, named):
     assert guarded.ask(name, "/api/v1/functions", headers={HEADER: name}).status_code == 200
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_browser_that_signed_in_sees_its_own_namespace(guarded, name):
+    """The session of a token is for the namespace of the token."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    address = f"http://{guarded.server.http}"
+    with httpx.Client(base_url=address, headers=headers, timeout=PATIENCE_SECONDS) as browser:
+        said = browser.post("/api/v1/session", json={"token": guarded.tokens[name]}).json()
+        assert (said["name"], said["namespace"]) == (f"all-{name or 'main'}", name)
+        assert services(browser.get("/api/v1/functions?since=0")) == {service_of(name)}
+
+
 def test_what_is_deleted_is_of_one_namespace(tmp_path):
     """Deleting everything there leaves the others as they are."""
     file = tmp_path / "tokens"
