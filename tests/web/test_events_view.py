@@ -1,7 +1,6 @@
 """Events: streams, one stream's events as they were put, and what they look like, as the API says it."""
 
 import json
-import re
 
 import httpx
 import pytest
@@ -108,14 +107,3 @@ def test_hostile_streams_are_text_and_axe_finds_nothing(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("main img, main b").count() == 0
     assert page.evaluate("globalThis.hacked") is None
-
-
-def test_without_events_it_says_how_to_put_one(browser, tmp_path):
-    """The command that the page shows is one: what it puts appears."""
-    with ServerProcess(tmp_path / "data") as server:
-        page = browser.new_page(base_url=f"http://{server.http}")
-        page.goto("/?view=events")
-        command = page.get_by_label("Shell").inner_text()
-        put(server, re.search(r"-d '(.*)'", command)[1])
-        expect(page.get_by_role("link", name="shop.clicks")).to_be_visible()
-        page.close()

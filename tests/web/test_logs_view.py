@@ -3,8 +3,6 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -12,7 +10,7 @@ import grpc
 import pytest
 from axe_findings import findings
 from browsing import NARROW, WIDE
-from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess, clean_environment
+from harness import EXPORT_LOGS, ServerProcess
 from log_records import Made, records
 from playwright.sync_api import expect
 
@@ -304,17 +302,3 @@ def test_axe_finds_nothing_and_it_fits(logs, page):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             assert findings(page) == [], (size, scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-
-
-def test_the_first_record_is_waited_for_and_the_way_to_send_it_works(browser, tmp_path):
-    """The program that the page shows, run as it is: the page notices, without being asked."""
-    with ServerProcess(tmp_path / "data") as server:
-        page = browser.new_page(base_url=f"http://{server.http}")
-        page.goto("/?view=logs")
-        expect(page.get_by_role("heading", name="Waiting for a first log record")).to_be_visible()
-        program = page.get_by_label("Python").inner_text()
-        subprocess.run(
-            [sys.executable, "-c", program], check=True, env=clean_environment(), timeout=PATIENCE_SECONDS, cwd="/"
-        )
-        expect(page.locator(f"{ROWS} td:last-child")).to_have_text(["hello"])
-        page.close()

@@ -1,8 +1,10 @@
 """What is shown when there is nothing to show: no spans yet, no server any more, and how it goes on."""
 
+import shlex
 import subprocess
 import sys
 
+import httpx
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
 from playwright.sync_api import expect
@@ -27,6 +29,24 @@ def test_the_first_span_is_waited_for_and_the_way_to_send_it_works(page, served)
         [sys.executable, "-c", program], check=True, env=clean_environment(), timeout=PATIENCE_SECONDS, cwd="/"
     )
     expect(page.locator("tbody .name")).to_have_text(["__main__.work"])
+
+
+def test_the_first_record_and_the_first_event_are_waited_for(page, context, served):
+    """The program and the command that the views show, run as they are: each page notices, without being asked."""
+    page.goto("/?view=logs")
+    events = context.new_page()
+    events.goto("/?view=events")
+    expect(page.get_by_role("heading", name="Waiting for a first log record")).to_be_visible()
+    program = page.get_by_label("Python").inner_text()
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env=clean_environment(), timeout=PATIENCE_SECONDS, cwd="/"
+    )
+    expect(page.locator("tbody tr[aria-rowindex] td:last-child")).to_have_text(["hello"])
+    expect(events.get_by_role("heading", name="Waiting for a first event")).to_be_visible()
+    put = shlex.split(events.get_by_label("Shell").inner_text())
+    assert (put[0], put[2], put[4]) == ("curl", "-H", "-d")
+    httpx.post(put[1], headers=[put[3].split(": ")], content=put[5], timeout=PATIENCE_SECONDS).raise_for_status()
+    expect(events.get_by_role("link", name="shop.clicks")).to_be_visible()
 
 
 def test_a_server_that_is_gone_is_said_and_found_again(page, served, watch):
