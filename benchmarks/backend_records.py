@@ -6,6 +6,7 @@ with its defaults, two client processes that post one body after the other over 
 acknowledged per second of wall time; the load generators share the machine's cores.
 """
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -13,8 +14,8 @@ import logging
 import multiprocessing
 import random
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.report import Row
@@ -53,29 +54,29 @@ def _client(address: str, seed: int, seconds: float) -> int:
     """How many records were acknowledged within `seconds`."""
     body = _body(random.Random(seed))
     numbers = itertools.count(seed, CLIENTS)
+
+    def post(connection: http.client.HTTPConnection) -> None:
+        now = b"%.6f" % (time.time() - next(numbers) / 1e6)
+        headers = {"Content-Type": "application/x-ndjson"}
+        connection.request("POST", "/api/v1/record", body.replace(_TIME, now), headers)
+        answer = json.loads(connection.getresponse().read())
+        if answer.get("taken") != RECORDS_PER_BODY:
+            raise RuntimeError(f"not all were taken: {answer}")
+
+    def post_on(connection: http.client.HTTPConnection, until: float) -> int:
+        acknowledged = 0
+        with contextlib.closing(connection):
+            while True:
+                post(connection)
+                if time.perf_counter() > until:
+                    return acknowledged
+                acknowledged += RECORDS_PER_BODY
+
+    connections = [http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS) for _ in range(CONNECTIONS)]
+    post(connections[0])  # the first insert compiles what later ones reuse
     until = time.perf_counter() + seconds
-    acknowledged: list[int] = []
-
-    def post() -> None:
-        connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
-        while True:
-            now = b"%.6f" % (time.time() - next(numbers) / 1e6)
-            headers = {"Content-Type": "application/x-ndjson"}
-            connection.request("POST", "/api/v1/record", body.replace(_TIME, now), headers)
-            answer = json.loads(connection.getresponse().read())
-            if time.perf_counter() > until:
-                connection.close()
-                return
-            acknowledged.append(answer["taken"])
-
-    threads = [threading.Thread(target=post) for _ in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if set(acknowledged) != {RECORDS_PER_BODY}:
-        raise RuntimeError(f"not all were taken: {set(acknowledged)}")
-    return sum(acknowledged)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return sum(pool.map(post_on, connections, itertools.repeat(until)))
 
 
 def _body(chance: random.Random) -> bytes:
