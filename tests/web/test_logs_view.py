@@ -231,7 +231,7 @@ def test_a_record_is_shown_whole_and_leads_on(logs):
     expect(record).to_contain_text("shop.ordered")
     record.get_by_role("link", name="x y").click()
     expect(page.locator("#filter")).to_have_value(f'(trace_id={TRACE}) attr."a key, odd"="x y"')
-    expect(status(page)).to_have_text("1 records")
+    expect(status(page)).to_have_text("1 record")
     page.keyboard.press("Escape")
     expect(record).to_be_hidden()
     page.go_back()

@@ -9,7 +9,7 @@ export const UNSPECIFIED = "unspecified";
 const NUMBERS_A_LEVEL = 4;
 
 /** The word for a severity number, 1 to 24; "unspecified" for 0. @param {number} number */
-export function levelOf(number) {
+function levelOf(number) {
   return number > 0 ? LEVELS[Math.min(Math.ceil(number / NUMBERS_A_LEVEL), LEVELS.length) - 1] : UNSPECIFIED;
 }
 

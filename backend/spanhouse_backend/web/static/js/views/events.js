@@ -149,7 +149,7 @@ class Events {
     // Events that are the same in everything share an id.
     table.show(answer.rows.map((row, index) => ({ ...row, key: `${row.id}${index}` })), { key: "", descending: true });
     table.element.scrollTop = scrolled;
-    this.shown.textContent = `${count(answer.rows.length)} events${answer.next ? ", and more" : ""}`;
+    this.shown.textContent = `${count(answer.rows.length)} ${answer.rows.length === 1 ? "event" : "events"}${answer.next ? ", and more" : ""}`;
     this.columns.show(
       state,
       answer.rows.flatMap(({ event }) => Object.keys(event).filter((key) => !key.startsWith("@")).map((key) => `attr.${key}`)),

@@ -189,7 +189,7 @@ class Logs {
     // Records that are the same in everything share an id.
     this.table.show(answer.rows.map((row, index) => ({ ...row, key: `${row.id}${index}` })), { key: "", descending: true });
     const some = answer.rows.length < records;
-    this.shown.textContent = some ? `${count(answer.rows.length)} of ${count(records)} records` : `${count(records)} records`;
+    this.shown.textContent = some ? `${count(answer.rows.length)} of ${count(records)} records` : `${count(records)} ${records === 1 ? "record" : "records"}`;
     this.pages.show(state, answer.next, state.order === "oldest");
     this.columns.show(state, answer.rows.flatMap(({ attributes }) => Object.keys(attributes).map((key) => `attr.${key}`)));
   }
