@@ -2,7 +2,7 @@
 
 Data: bodies of 5,000 lines, each the JSON of a `logging.LogRecord` with a message and three extras as a JSON handler
 writes it (600 bytes); the times move on from body to body, so that each is another request. Measured: `spanhouse serve`
-with its defaults, two client processes that post one body after the other over four connections each, records
+with its defaults, two client processes that post one body after the other over eight connections each, records
 acknowledged per second of wall time; the load generators share the machine's cores.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.served import server
 BUDGET_RECORDS_PER_SECOND = 30_000
 RECORDS_PER_BODY = 5000
 CLIENTS = 2
-CONNECTIONS = 4
+CONNECTIONS = 8
 _TIMEOUT_SECONDS = 60
 # In place of a body's times; as long as they are.
 _TIME = b"1111111111.111111"
