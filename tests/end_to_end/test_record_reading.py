@@ -75,7 +75,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("parameters", "described"), FILTERS, ids=str)
+@pytest.mark.parametrize(("parameters", "described"), FILTERS, ids=[" ".join(given) for given, _ in FILTERS])
 def test_filters_mean_the_same_for_counts_timelines_and_ranges(server, parameters, described):
     expected = [record["number"] for record in RECORDS if described(record)]
     assert head(server, **parameters)["x-record-count"] == str(len(expected))
