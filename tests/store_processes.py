@@ -22,6 +22,7 @@ from spanhouse_backend.ingest.framing import frame, join
 from spanhouse_backend.store.migrations import MIGRATIONS, Migration
 from spanhouse_backend.store.schema import statements
 from spanhouse_backend.store.embedded import Embedded
+from spanhouse_backend.store.landing import TRACES
 from spanhouse_backend.store.store import Store
 from spanhouse_backend.store.upgrade import Upgrade
 
