@@ -24,8 +24,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## time the standard library's own code, end to end, and print the percentiles
 	@$(BIN)/python -m examples.demo
 
+# A file stays with one worker: most have a server that all of their tests share.
 test: $(READY) ## run all tests (real server, real engine, real sockets)
-	$(BIN)/python -m pytest -n $(TEST_JOBS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 test-pythons: $(READY) ## run the client's tests under Python 3.11, 3.12 and 3.13, where present
 	$(BIN)/python tools/test_pythons.py
