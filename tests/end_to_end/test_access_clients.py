@@ -227,14 +227,18 @@ def test_our_own_pages_and_probes_keep_working_in_plain_text(tmp_path):
 
 
 def test_the_documentations_commands_do_what_it_says(tmp_path):
-    """Tokens are made, listed and used as the page shows it."""
+    """Tokens are made, listed and used as the page shows it; those of a namespace, too."""
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed")
     page = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
-    make, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:2]
+    make, part, name, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:4]
     make, serve = make.rstrip().rsplit("\n", 1)
     assert serve == "spanhouse serve --tokens tokens"
+    part, serve = part.rstrip().rsplit("\n", 1)
+    assert serve == "spanhouse serve --tokens tokens --namespaces shop,lab"
+    export, top = name.rstrip().split("\n")
+    assert export == 'export OTEL_EXPORTER_OTLP_HEADERS="x-spanhouse-namespace=shop"'
 
     def shell(script: str) -> str:
         script = script.replace("spanhouse ", f"{sys.executable} -m spanhouse_backend ").replace("curl ", "curl -sS ")
@@ -244,9 +248,12 @@ def test_the_documentations_commands_do_what_it_says(tmp_path):
         )
         return done.stdout
 
-    assert shell(make) == ""
-    with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens")) as server:
+    assert shell(make) == shell(part) == ""
+    parted = ("--namespaces", "shop,lab")
+    with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens"), *parted) as server:
         assert json.loads(shell(ask.replace("127.0.0.1:4318", server.http)))["rows"] == []
+    with ServerProcess(tmp_path / "open", *parted) as server:
+        assert "No calls" in shell(f"{top} --server {server.grpc}")
 
 
 def test_a_token_file_that_cannot_be_used_ends_the_start(tmp_path):
