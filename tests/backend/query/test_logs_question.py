@@ -24,7 +24,7 @@ def of_trace(trace_id: bytes, *made: tuple[int, str, str]) -> ExportLogsServiceR
     """One service's records of a trace: when, severity, body."""
     levels = {"INFO": 9, "ERROR": 17}
     return records(
-        "shop",
+        "logging-shop",
         [
             Made(time_ns, body, levels[severity], "", {"user": "ada"}, trace_id, b"S" * 8, severity)
             for time_ns, severity, body in made
@@ -35,7 +35,7 @@ def of_trace(trace_id: bytes, *made: tuple[int, str, str]) -> ExportLogsServiceR
 
 def test_a_traces_records_come_in_order_of_time(house):
     """With their severities, attributes and span; those of another trace are not among them."""
-    spans = request("shop", [1000], start_ns=MONDAY_10H, seed=77)
+    spans = request("logging-shop", [1000], start_ns=MONDAY_10H, seed=77)
     trace_id = spans.resource_spans[0].scope_spans[0].spans[0].trace_id
     house.insert(spans)
     house.insert_logs(
@@ -49,7 +49,7 @@ def test_a_traces_records_come_in_order_of_time(house):
     ]
     first = answer.rows[0]
     assert (first.service, first.scope, first.span_id, first.attributes) == (
-        "shop",
+        "logging-shop",
         "shop.checkout",
         "53" * 8,
         {"user": "ada"},
@@ -62,7 +62,7 @@ def test_records_without_spans_are_found_and_those_far_from_them_are_not(house):
     """Where spans say when the trace was, an hour around it is looked at; where none are stored, all there is."""
     house.insert_logs(of_trace(b"n" * 16, (MONDAY_10H, "INFO", "alone"), (MONDAY_10H + 5 * HOUR, "INFO", "later")))
     assert [row.body for row in house.ask(Logs, trace_id=(b"n" * 16).hex()).rows] == ["alone", "later"]
-    spans = request("shop", [1000], start_ns=MONDAY_10H, seed=78)
+    spans = request("logging-shop", [1000], start_ns=MONDAY_10H, seed=78)
     trace_id = spans.resource_spans[0].scope_spans[0].spans[0].trace_id
     house.insert(spans)
     times = (MONDAY_10H - HOUR // 2, MONDAY_10H + 5 * HOUR)
