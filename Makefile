@@ -4,7 +4,8 @@
 PYTHON ?= $(shell for p in python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 READY := .venv/.installed
-TEST_JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than there are cores: many tests wait for something.
+TEST_JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 1) + 1 )))
 
 CHAOS_ROUNDS ?= 20
 SECONDS ?= 60
