@@ -140,8 +140,11 @@ def shutdown(timeout: float = 10.0) -> bool:
     A provider that the application has set is the application's to shut down.
     """
     give_up = monotonic() + timeout
-    told = stats_reporter.shut_all_down(timeout)
-    return (_own is None or _own.shutdown(max(0.0, give_up - monotonic()))) and told
+    telling = stats_reporter.ask_all()
+    # Spans first: a sink that hangs would leave them no time.
+    delivered = _own is None or _own.shutdown(timeout)
+    told = stats_reporter.wait_for_all(telling, give_up - monotonic())
+    return stats_reporter.shut_all_down(max(0.0, give_up - monotonic())) and told and delivered
 
 
 def exporter_status() -> ExporterStatus:

@@ -425,3 +425,26 @@ def test_only_earlier_readings_of_the_same_function_can_be_taken_away():
     assert statistics.read().since(two).total_ns == 5
     with pytest.raises(ValueError, match="no earlier reading"):
         two.since(statistics.read())
+
+
+def test_a_sink_that_hangs_costs_no_spans(tmp_path):
+    """Shutting down gives spans their time, however long the sink takes."""
+    done = run(
+        """
+        import threading
+        import spanhouse
+        spanhouse.report_stats(lambda rows: threading.Event().wait())
+
+        @spanhouse.capture
+        def work(): pass
+
+        for _ in range(3):
+            work()
+        print(spanhouse.shutdown(2.0), spanhouse.exporter_status().spooled, dict(spanhouse.exporter_status().dropped))
+        """,
+        OTEL_TRACES_SAMPLER="always_on",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",  # where nobody listens
+        SPANHOUSE_SPOOL=str(tmp_path / "spool"),
+        SPANHOUSE_EXIT_TIMEOUT="100",
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "False 3 {}"), done.stderr

@@ -22,9 +22,9 @@ from spanhouse_backend.cli.asking import (
 from spanhouse_backend.cli.client import Where, where_options
 from spanhouse_backend.cli.output import format_option, printable
 from spanhouse_backend.cli.tables import Column, print_table
-from spanhouse_backend.query.levels import level_of
 from spanhouse_backend.query.questions.logs import Log, Logs
 from spanhouse_backend.query.times import iso_time
+from spanhouse_backend.severities import level_of
 
 _EXAMPLES = """\b
 Examples:

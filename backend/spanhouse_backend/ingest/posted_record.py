@@ -15,12 +15,12 @@ from spanhouse_backend.ingest.posted_exception import tell_exception
 from spanhouse_backend.ingest.posted_message import message_of
 from spanhouse_backend.ingest.posted_times import posted_time
 from spanhouse_backend.ingest.python_levels import (
-    MAX_SEVERITY,
     name_of_severity,
     severity_of_level,
     severity_of_word,
     text_of_level,
 )
+from spanhouse_backend.severities import HIGHEST
 
 # Of each thing the keys that may say it: the first that says something counts, and the others are attributes.
 _TIMES = ("created", "time", "timestamp", "ts", "@timestamp", "asctime")
@@ -149,8 +149,8 @@ def _severity_number(record: dict[str, Any]) -> int:
     if value is None or value == "":
         return 0
     number = _whole(value)
-    if number is None or not 0 <= number <= MAX_SEVERITY:
-        raise BadRecord("severity_number", f"{shown(value)} is not one of OpenTelemetry's, 1 to {MAX_SEVERITY}")
+    if number is None or not 0 <= number <= HIGHEST:
+        raise BadRecord("severity_number", f"{shown(value)} is not one of OpenTelemetry's, 1 to {HIGHEST}")
     return number
 
 

@@ -7,18 +7,18 @@ DEBUG, which that handler leaves without a severity, are TRACE here, as programs
 
 import logging
 
-NAMES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-"""Of severities, least first; each is four numbers, from 1 on."""
-_PER_NAME = 4
-MAX_SEVERITY = _PER_NAME * len(NAMES)
-_LEVELS_PER_NAME = 10
+from spanhouse_backend.severities import HIGHEST, LEVELS, OTHER_WORDS, PER_LEVEL, least_of, level_of
+
+_PYTHONS_PER_LEVEL = 10
 # SeverityText of what Python calls otherwise (opentelemetry-specification, logs/data-model.md, "Displaying Severity").
-_OTHER_NAMES = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_OTHER_NAMES = {other.upper(): level.upper() for other, level in OTHER_WORDS.items()}
 # Words of other loggers (syslog, Java, Go, JavaScript), in lower case, beside the names themselves.
 _WORDS = {
-    "finest": 1, "verbose": 1, "fine": 5, "notice": 10, "information": 9, "warning": 13, "err": 17,
-    "severe": 17, "critical": 21, "crit": 21, "panic": 21, "alert": 21, "emergency": 21, "emerg": 21,
-} | {name.lower(): 1 + _PER_NAME * index for index, name in enumerate(NAMES)}  # fmt: skip
+    "finest": 1, "verbose": 1, "fine": 5, "notice": 10, "information": 9, "err": 17,
+    "severe": 17, "crit": 21, "panic": 21, "alert": 21, "emergency": 21, "emerg": 21,
+}  # fmt: skip
+_WORDS |= {level: least_of(level) for level in LEVELS}
+_WORDS |= {other: least_of(level) for other, level in OTHER_WORDS.items()}
 
 
 def severity_of_level(level: int) -> int:
@@ -27,16 +27,16 @@ def severity_of_level(level: int) -> int:
         return 0
     if level < logging.DEBUG:
         return 1
-    name = min(level // _LEVELS_PER_NAME, len(NAMES) - 1)
-    return 1 + _PER_NAME * name + min(level - _LEVELS_PER_NAME * name, _PER_NAME - 1)
+    tens = min(level // _PYTHONS_PER_LEVEL, len(LEVELS) - 1)
+    return 1 + PER_LEVEL * tens + min(level - _PYTHONS_PER_LEVEL * tens, PER_LEVEL - 1)
 
 
 def level_of_severity(number: int) -> int:
     """The level of a SeverityNumber: 9 is 20. What has no severity is 0, and TRACE is 5."""
     if number <= 0:
         return logging.NOTSET
-    name, step = divmod(min(number, MAX_SEVERITY) - 1, _PER_NAME)
-    return _LEVELS_PER_NAME * name + step if name else logging.DEBUG // 2
+    tens, step = divmod(min(number, HIGHEST) - 1, PER_LEVEL)
+    return _PYTHONS_PER_LEVEL * tens + step if tens else logging.DEBUG // 2
 
 
 def severity_of_word(word: str) -> int:
@@ -46,7 +46,7 @@ def severity_of_word(word: str) -> int:
 
 def name_of_severity(number: int) -> str:
     """The name of a SeverityNumber, '' for none."""
-    return NAMES[(number - 1) // _PER_NAME] if 0 < number <= MAX_SEVERITY else ""
+    return level_of(number).upper() if number <= HIGHEST else ""
 
 
 def text_of_level(name: str) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from spanhouse_backend.query.filters import All, Comparison, Exists, Filter, Not, each_term
-from spanhouse_backend.query.levels import LEVELS
 from spanhouse_backend.query.statements import Fragment
 from spanhouse_backend.query.vocabulary import Field
+from spanhouse_backend.severities import LEVELS
 
 # The columns that the rollups have, too: a filter over others needs the spans themselves.
 ROLLUP_COLUMNS = frozenset({"ServiceName", "SpanName", "SpanKind", "StatusCode"})

@@ -11,12 +11,13 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.engine import Engine
 from spanhouse_backend.query.filters import Comparison, Filter, both, compared_level, equals
 from spanhouse_backend.query.ids import parse_span_id, parse_trace_id
-from spanhouse_backend.query.levels import LEVELS, level_words, parse_level
+from spanhouse_backend.query.levels import level_words, parse_level
 from spanhouse_backend.query.parameters import SERVICE, SINCE, UNTIL, narrowed, read_window
 from spanhouse_backend.query.question import Given, Parameter, Reads
 from spanhouse_backend.query.statements import Fragment, statement
 from spanhouse_backend.query.times import LAST_NS, SECOND_NS, Window
 from spanhouse_backend.query.vocabulary import RECORDS
+from spanhouse_backend.severities import LEVELS
 
 LEVEL = Parameter(
     "level", f"Only records of at least this severity: {', '.join(LEVELS)}, or OpenTelemetry's number from 1 to 24."

@@ -12,13 +12,13 @@ from otlp_requests import request
 from query_house import HOUR, MONDAY_10H
 
 from spanhouse_backend.ingest.framing import frame, join
-from spanhouse_backend.query.levels import LEVELS
 from spanhouse_backend.query.query_http import document_model
 from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.questions.functions import SORTS, Functions
 from spanhouse_backend.query.questions.logs import Logs
 from spanhouse_backend.query.questions.spans import Spans
 from spanhouse_backend.query.questions.timeline import Timeline
+from spanhouse_backend.severities import LEVELS
 from spanhouse_backend.store.landing import METRICS
 
 SERVICE = "anything"

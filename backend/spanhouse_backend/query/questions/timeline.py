@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from spanhouse_backend.query.answers import Answer
 from spanhouse_backend.query.conditions import condition
 from spanhouse_backend.query.engine import Engine
-from spanhouse_backend.query.levels import LEVELS, level_of
 from spanhouse_backend.query.question import Question
 from spanhouse_backend.query.records import AtTimes, Recorded, looked_at, stored, within
 from spanhouse_backend.query.sources import step_of
 from spanhouse_backend.query.statements import statement
 from spanhouse_backend.query.steps import Stepped
 from spanhouse_backend.query.times import SECOND_NS, Window
+from spanhouse_backend.severities import LEVELS, level_of
 
 
 @dataclass(frozen=True, slots=True)
