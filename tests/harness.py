@@ -72,12 +72,14 @@ class ServerProcess:
 
         return httpx.get(f"http://{self.http}{path}", params=parameters, timeout=PATIENCE_SECONDS)
 
-    def export(self, *requests: bytes, method: str = EXPORT) -> list[grpc.StatusCode]:
+    def export(
+        self, *requests: bytes, method: str = EXPORT, metadata: tuple[tuple[str, str], ...] = ()
+    ) -> list[grpc.StatusCode]:
         """Sends raw requests all at once over one connection; the status of each, in order."""
         options = [("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(self.grpc, options=options) as channel:
             call = channel.unary_unary(method)
-            futures = [call.future(request, timeout=PATIENCE_SECONDS) for request in requests]
+            futures = [call.future(request, timeout=PATIENCE_SECONDS, metadata=metadata) for request in requests]
             return [future.code() for future in futures]
 
 

@@ -14,6 +14,7 @@ MAX_NAMESPACES = 32
 """Each has tables, views, handles and threads of its own."""
 PATTERN = r"[a-z][a-z0-9_]{0,30}"
 _NAME = re.compile(PATTERN)
+_FOLDER = "namespaces"
 
 
 def parse_namespace(text: str, option: str) -> str:
@@ -37,7 +38,13 @@ def parse_namespaces(text: str, option: str) -> tuple[str, ...]:
 
 def namespace_folder(data: Path, namespace: str) -> Path:
     """Where a data directory keeps what belongs to a namespace, beside its tables."""
-    return data / "namespaces" / namespace
+    return data / _FOLDER / namespace
+
+
+def kept_namespaces(data: Path) -> tuple[str, ...]:
+    """Those that a data directory has tables of, by name; '' is not told. Raises OSError."""
+    folder = data / _FOLDER
+    return tuple(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ()
 
 
 def shown(namespace: str) -> str:

@@ -49,6 +49,7 @@ from spanhouse_backend.ingest.signals import SIGNALS
 from spanhouse_backend.ingest.spool import SpoolReader
 from spanhouse_backend.listen import ReadyFile, bind, bound_address, cannot_listen
 from spanhouse_backend.metrics import Figures, metrics_route
+from spanhouse_backend.namespace import kept_namespaces
 from spanhouse_backend.probes import probe_routes
 from spanhouse_backend.query.clickhouse_http.app import GRACE_SECONDS as ANSWER_GRACE_SECONDS
 from spanhouse_backend.query.clickhouse_http.app import ClickHouseHttp, Engine, Port
@@ -192,19 +193,23 @@ async def ask_once(settings: Settings, question: Callable[[str], Answer]) -> Ans
             await server.stop(None)
 
 
-async def copy_to(settings: Settings, tell: Callable[[str, int, int], None]) -> list[Copied]:
-    """Copies what the data directory of `settings` holds to its ClickHouse server; see store/copying.py.
+async def copy_to(settings: Settings, namespace: str, tell: Callable[[str, int, int], None]) -> list[Copied]:
+    """Copies what the data directory of `settings` holds of a namespace to its ClickHouse server; see store/copying.py.
 
     Raises StoreHeld while a server has the directory, StoreUnusable, StoreUnavailable.
     """
     if not settings.data.is_dir():
         raise StoreUnusable(f"there is no data directory {settings.data}: name one with --data")
-    async with opened(replace(settings, clickhouse=None)) as houses:
-        for spool in _spools(settings, houses):
+    if namespace and namespace not in (there := kept_namespaces(settings.data)):
+        raise StoreUnusable(f"{settings.data} has no namespace {namespace}; it has {', '.join(there) or 'none'}")
+    async with opened(replace(settings, clickhouse=None, namespaces=(namespace,) if namespace else ())) as houses:
+        # What is in a spool belongs to the namespace without a name.
+        for spool in [] if namespace else _spools(settings, houses):
             await spool.take_in()
-        target = await asyncio.to_thread(Store.open_at, place_of(settings), houses.metrics)
+        source = houses.by_namespace[namespace].store
+        target = await asyncio.to_thread(Store.open_at, place_of(settings, namespace), houses.metrics)
         try:
-            return await target.administer(lambda client: _copied(houses.main.store.connect(), client, tell))
+            return await target.administer(lambda client: _copied(source.connect(), client, tell))
         finally:
             await target.close()
 

@@ -10,6 +10,8 @@ import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, spool_of
 from otlp_requests import SECOND, request
 
+from spanhouse_backend.namespace import HEADER
+
 DATABASE = "moved_to"
 DAY_NS = 86400 * SECOND
 SPANS = 50
@@ -28,10 +30,10 @@ class Target:
         self._address = clickhouse.clickhouse_http
         self.url = f"http://{self._address}/{DATABASE}"
 
-    def asked(self, sql: str) -> str:
+    def asked(self, sql: str, database: str = DATABASE) -> str:
         """Its answer, TabSeparated."""
         answer = httpx.post(
-            f"http://{self._address}", params={"database": DATABASE}, content=sql, timeout=PATIENCE_SECONDS
+            f"http://{self._address}", params={"database": database}, content=sql, timeout=PATIENCE_SECONDS
         )
         return answer.raise_for_status().text
 
@@ -62,8 +64,8 @@ def source(tmp_path, sent):
     return directory
 
 
-def started(directory, target) -> subprocess.Popen[str]:
-    arguments = ["--data", str(directory), "--spool", str(spool_of(directory)), "--to", target.url]
+def started(directory, target, *more: str) -> subprocess.Popen[str]:
+    arguments = ["--data", str(directory), "--spool", str(spool_of(directory)), "--to", target.url, *more]
     return subprocess.Popen(
         [sys.executable, "-m", "spanhouse_backend", "copy", *arguments],
         env=clean_environment(),
@@ -73,11 +75,16 @@ def started(directory, target) -> subprocess.Popen[str]:
     )
 
 
+def finished(process: subprocess.Popen[str], returncode: int = 0) -> tuple[str, str]:
+    """What it wrote: output, errors."""
+    output, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
+    assert process.returncode == returncode, errors
+    return output, errors
+
+
 def copied(directory, target) -> dict[str, tuple[int, int]]:
     """Runs a copy; rows there and rows of an earlier run, by table."""
-    process = started(directory, target)
-    output, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
-    assert process.returncode == 0, errors
+    output, _ = finished(started(directory, target))
     rows = [line.split() for line in output.splitlines()[1:]]
     return {table: (int(there.replace(",", "")), int(earlier.replace(",", ""))) for table, there, earlier in rows}
 
@@ -135,8 +142,27 @@ def test_a_directory_that_has_more_since_is_not_mixed_with_what_was_copied(sourc
     with ServerProcess(source) as old:
         assert old.export(days_ago(0, "late")) == [grpc.StatusCode.OK]
         old.stop()
-    with started(source, clickhouse) as process:
-        _, errors = process.communicate(timeout=2 * PATIENCE_SECONDS)
-    assert process.returncode == 1
+    _, errors = finished(started(source, clickhouse), returncode=1)
     assert "that came after its copy was begun" in errors
     assert calls(server) == {"moved": 3 * SPANS}
+
+
+def test_each_namespace_is_a_copy_of_its_own(tmp_path, target):
+    """To the database that a server has it in; whoever copies the others is told that it is not among them."""
+    clickhouse, _ = target
+    directory = tmp_path / "source"
+    with ServerProcess(directory, "--namespaces", "shop") as old:
+        assert old.export(days_ago(0, "outside")) == [grpc.StatusCode.OK]
+        assert old.export(days_ago(0, "inside"), metadata=((HEADER, "shop"),)) == [grpc.StatusCode.OK]
+        old.stop()
+    services = "SELECT ServiceName, count() FROM otel_traces GROUP BY ALL"
+    output, errors = finished(started(directory, clickhouse))
+    assert "otel_traces" in output
+    assert "Not copied: the namespaces shop" in errors
+    assert clickhouse.asked(services) == f"outside\t{SPANS}\n"
+    _, errors = finished(started(directory, clickhouse, "--namespace", "shop"))
+    assert "Not copied" not in errors
+    assert clickhouse.asked(services, f"{DATABASE}_shop") == f"inside\t{SPANS}\n"
+    assert clickhouse.asked(services) == f"outside\t{SPANS}\n"
+    _, errors = finished(started(directory, clickhouse, "--namespace", "shpo"), returncode=1)
+    assert "has no namespace shpo; it has shop" in errors

@@ -24,7 +24,7 @@ from spanhouse_backend.cli.channel import (
     read_identity,
 )
 from spanhouse_backend.errors import InvalidQuestion, SettingsError, SpanhouseError, StoreHeld
-from spanhouse_backend.namespace import namespace_folder
+from spanhouse_backend.namespace import kept_namespaces
 from spanhouse_backend.query.wire import COLUMN, PARAMETER, STORE_FAILED
 from spanhouse_backend.settings import read_settings
 from spanhouse_proto.admin_pb2_grpc import AdminStub
@@ -164,7 +164,7 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
             f"no server answers at {DEFAULT_SERVER}, and nothing is kept in {settings.data}: capture something first, "
             "start a server with `spanhouse serve`, or name another with --server or --data"
         )
-    if namespace and not namespace_folder(settings.data, namespace).is_dir():
+    if namespace and namespace not in kept_namespaces(settings.data):
         raise click.ClickException(f"--namespace: there is no namespace {namespace} in {settings.data}")
     if not where.said:
         click.echo(f"No server is asked: reading {settings.data}", err=True)

@@ -10,6 +10,7 @@ from spanhouse_backend.cli.output import console
 from spanhouse_backend.cli.setting_options import options_of, setting_texts
 from spanhouse_backend.cli.tables import Column, print_table
 from spanhouse_backend.errors import SettingsError, SpanhouseError
+from spanhouse_backend.namespace import kept_namespaces, parse_namespace
 from spanhouse_backend.serve_settings import SERVE_SETTINGS
 from spanhouse_backend.settings import read_settings
 
@@ -17,6 +18,7 @@ _EXAMPLES = """\b
 Examples:
   spanhouse copy --to https://spans@clickhouse:8443/spanhouse --clickhouse-password-file password
   spanhouse copy --data /var/lib/spanhouse --to http://localhost:8123/spanhouse
+  spanhouse copy --namespace shop --to http://localhost:8123/spanhouse        into the database spanhouse_shop
 """
 _CONNECTING = tuple(setting for setting in SERVE_SETTINGS if setting.name.startswith("clickhouse-"))
 _TAKEN = tuple(setting for setting in SERVE_SETTINGS if setting.name in {"data", "spool"})
@@ -26,13 +28,20 @@ _TAKEN = tuple(setting for setting in SERVE_SETTINGS if setting.name in {"data",
 @click.option(
     "--to", metavar="URL", required=True, help="The ClickHouse server: http(s)://USER@HOST:PORT/DATABASE, as in serve."
 )
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    default="",
+    help="Copy this namespace of the directory, to the database that a server with --clickhouse has it in: "
+    "the URL's, _ and NAME.  [default: the one without a name]",
+)
 @options_of((*_TAKEN, *(setting for setting in _CONNECTING if setting.name != "clickhouse-http")))
-def copy(to: str, **values: str | None) -> None:
+def copy(to: str, namespace: str, **values: str | None) -> None:
     """Add everything that a data directory holds to the database of a ClickHouse server.
 
     No server may have the directory; the database may be in use already, by servers that store new spans in it. Each
     day of each table is compared after it arrived, and then handed over as a whole. Interrupted or run again, it goes
-    on where it was. What clients left in the spool is taken in first.
+    on where it was. What clients left in the spool is taken in first. Namespaces are copied one at a time.
     """
     # Loading the engine takes a second, which --help need not.
     from spanhouse_backend.logs import configure_logs  # noqa: PLC0415
@@ -41,6 +50,8 @@ def copy(to: str, **values: str | None) -> None:
     try:
         # A text that is no URL rather than none, which would mean the data directory.
         settings = read_settings(setting_texts(values) | {"clickhouse": to or "-"})
+        if namespace:
+            parse_namespace(namespace, "--namespace")
         configure_logs("text", "warning")
         err = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -50,7 +61,7 @@ def copy(to: str, **values: str | None) -> None:
             def tell(table: str, rows: int, all_rows: int) -> None:
                 progress.update(task, description=table, advance=rows, total=all_rows)
 
-            copied = asyncio.run(copy_to(settings, tell))
+            copied = asyncio.run(copy_to(settings, namespace, tell))
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except SpanhouseError as error:
@@ -63,3 +74,5 @@ def copy(to: str, **values: str | None) -> None:
             Column("from an earlier run", [f"{one.earlier_rows:,}" for one in copied]),
         ],
     )
+    if not namespace and (others := kept_namespaces(settings.data)):
+        click.echo(f"Not copied: the namespaces {', '.join(others)} (--namespace NAME copies one).", err=True)

@@ -32,19 +32,19 @@ def shop(house):
     """
     for number, error in ((1, False), (2, True)):
         order = span(house, "api", "order", 1000 * number, start_ns=MONDAY_10H + number, seed=number)
-        pay = span(house, "shop", "pay", 100 * number, under=order, start_ns=MONDAY_10H + number, error=error)
+        pay = span(house, "till", "pay", 100 * number, under=order, start_ns=MONDAY_10H + number, error=error)
         span(house, "bank", "charge", 50, under=pay, error=error, seed=number)
         for again in range(3 if number == 1 else 0):
-            span(house, "shop", "write", 10 + again, under=pay, seed=again)
+            span(house, "till", "write", 10 + again, under=pay, seed=again)
     retry = span(house, "cron", "retry", 900)
-    span(house, "shop", "pay", 300, under=retry, seed=3)
-    span(house, "shop", "pay", 150, seed=4)
-    span(house, "shop", "pay", 250, under=(b"O" * 16, b"G" * 8), seed=5)
+    span(house, "till", "pay", 300, under=retry, seed=3)
+    span(house, "till", "pay", 150, seed=4)
+    span(house, "till", "pay", 250, under=(b"O" * 16, b"G" * 8), seed=5)
 
 
 def test_callers_are_the_parents_of_its_spans(house, shop):
     """With the calls as the function recorded them: their number, failures, time and share of all its time."""
-    answer = house.ask(Callers, service="shop", name="pay", **WINDOW)
+    answer = house.ask(Callers, service="till", name="pay", **WINDOW)
     assert (answer.source, answer.accuracy) == ("raw", "exact")
     assert (answer.calls, answer.looked_up, answer.roots, answer.orphans) == (5, 5, 1, 1)
     # Of equal totals the names decide.
@@ -58,11 +58,11 @@ def test_callers_are_the_parents_of_its_spans(house, shop):
 
 def test_callees_are_the_children_of_its_spans(house, shop):
     """In whatever service: and their share is of the time of all calls of the function."""
-    answer = house.ask(Callees, service="shop", name="pay", **WINDOW)
+    answer = house.ask(Callees, service="till", name="pay", **WINDOW)
     assert (answer.calls, answer.looked_up) == (5, 5)
     assert [(row.service, row.name, row.calls, row.errors, row.total_ns) for row in answer.rows] == [
         ("bank", "charge", 2, 1, 100),
-        ("shop", "write", 3, 0, 33),
+        ("till", "write", 3, 0, 33),
     ]
     write = answer.rows[1]
     assert (write.mean_ns, write.p50_ns, write.p99_ns, write.share) == (11, 11, 12, 0.033)
@@ -70,13 +70,13 @@ def test_callees_are_the_children_of_its_spans(house, shop):
 
 def test_a_filter_is_about_the_function_itself(house, shop):
     """Not about its callers or callees."""
-    failed = {"name": "pay", "filter": "status=error", **WINDOW}
+    failed = {"service": "till", "name": "pay", "filter": "status=error", **WINDOW}
     assert [(row.name, row.calls, row.share) for row in house.ask(Callers, **failed).rows] == [("order", 1, 1.0)]
     assert [(row.name, row.calls, row.share) for row in house.ask(Callees, **failed).rows] == [("charge", 1, 0.25)]
 
 
 def test_limit_keeps_what_takes_most_and_counts_what_has_no_caller(house, shop):
-    answer = house.ask(Callers, name="pay", limit="1", **WINDOW)
+    answer = house.ask(Callers, service="till", name="pay", limit="1", **WINDOW)
     assert ([row.name for row in answer.rows], answer.roots, answer.orphans) == (["order"], 1, 1)
 
 
