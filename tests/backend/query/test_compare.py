@@ -4,6 +4,7 @@ import math
 
 import pytest
 from compared_windows import CALLS, spread_calls
+from otlp_requests import request
 from query_house import HOUR, MINUTE, MONDAY_10H
 
 from spanhouse_backend.errors import InvalidQuestion
@@ -84,8 +85,12 @@ def test_windows_of_minutes_are_compared_by_their_spans(compare):
     assert row.baseline_calls == row.candidate_calls == 200
 
 
-def test_everything_before_may_be_the_baseline(compare):
-    """A baseline from long before there were spans is cut to when they begin, so that its blocks have calls."""
+def test_everything_before_may_be_the_baseline(house, compare):
+    """A baseline from long before there were calls is cut to when they begin, so that its blocks have some.
+
+    Whatever else is stored: somebody else's spans from years before do not make this service's baseline longer.
+    """
+    house.insert(request("before-comparing", [1000], start_ns=BASELINE - 400 * 24 * HOUR))
     rows = compare("2000d..1h", "1h").rows
     assert [row.verdict for row in rows if row.name == "slower"] == ["slower"]
 

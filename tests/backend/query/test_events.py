@@ -39,8 +39,8 @@ def bare(rows):
 
 def test_events_are_what_was_put_in_order_of_time(house):
     """With types and nesting; `@id` and `@time` are those of the row, and can be put again."""
-    put(house, {"clicks": CLICKS, "others": [{"user": 1}]})
-    answer = house.ask(Events, stream="clicks", **WINDOW)
+    put(house, {"a page's clicks": CLICKS, "others": [{"user": 1}]})
+    answer = house.ask(Events, stream="a page's clicks", **WINDOW)
     assert bare(answer.rows) == CLICKS
     assert json.dumps(bare(answer.rows)) == json.dumps(CLICKS)
     assert [row.time_unix_ns for row in answer.rows] == [MONDAY_10H + number for number in range(3)]

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import time
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -134,13 +135,18 @@ def test_what_a_failed_statement_had_put_out_is_in_no_other_answer(ask_sql):
         assert ask_sql("SELECT 'mine'") == b"mine\n"
 
 
+_ENDLESS = count(10**15)
+"""Numbers that tell an endless statement from an earlier one, which the engine may be ending still."""
+
+
 def _while_busy(house, sandbox, then):
     """Runs `then` while an endless statement runs in the sandbox, and cancels that statement at the end."""
     reader = SqlReader(sandbox, house.store.database)
 
     async def work():
-        endless = asyncio.ensure_future(reader.run("SELECT sum(number) FROM numbers(1e15)", {}, "TSV"))
-        processes = "SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000000%'"
+        numbers = f"numbers({next(_ENDLESS)})"
+        endless = asyncio.ensure_future(reader.run(f"SELECT sum(number) FROM {numbers}", {}, "TSV"))
+        processes = f"SELECT count() FROM system.processes WHERE query LIKE '%{numbers}%'"
         while not (await house.store.fetch(f"{processes} AND query NOT LIKE '%processes%'", {})).rows[0][0]:
             await asyncio.sleep(0.01)
         try:

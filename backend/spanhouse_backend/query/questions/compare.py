@@ -9,6 +9,7 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.answers import Answer, Source
 from spanhouse_backend.query.comparison import ALPHA, MIN_EFFECT, Comparison, compare
 from spanhouse_backend.query.engine import Engine
+from spanhouse_backend.query.filters import EVERYTHING
 from spanhouse_backend.query.inference import Blocks
 from spanhouse_backend.query.parameters import RANGE, Filtered, Limited, read_range
 from spanhouse_backend.query.question import Given, Parameter, Question, Reads
@@ -132,13 +133,20 @@ class Compare(Question[CompareAnswer], name="compare", row=CompareRow, answer_ty
         )
 
     async def _measured(self, engine: Engine, window: Window) -> _Measured:
-        # What lies before the first that is stored would make blocks without calls.
-        first = await since_first(engine, Window(0, window.to_ns))
-        steps = cut(Window(max(window.from_ns, first.from_ns), window.to_ns))
+        steps = cut(await self._since_first_call(engine, window))
         chosen = choose(steps.window, self.where, steps=steps)
         asked = statement("compare.sql", {"functions": MAX_FUNCTIONS + 1}, calls=chosen.calls, index=chosen.index)
         functions = {(row["service"], row["name"]): _blocks(row) for row in await engine.rows(asked)}
         return _Measured(chosen.source, steps.window, functions)
+
+    async def _since_first_call(self, engine: Engine, window: Window) -> Window:
+        """The window from when the first call of those that are compared was: before it are blocks without calls."""
+        stored = await since_first(engine, Window(0, window.to_ns))
+        window = Window(max(window.from_ns, stored.from_ns), window.to_ns)
+        if self.where == EVERYTHING:
+            return window
+        (row,) = await engine.rows(statement("first_call.sql", calls=choose(window, self.where).calls))
+        return Window(max(window.from_ns, row["first_ns"] or 0), window.to_ns)
 
 
 def cut(window: Window) -> Steps:
