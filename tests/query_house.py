@@ -99,6 +99,10 @@ class QueryHouse:
         """One GET through the whole HTTP application."""
         return self.run(get(self.app, path, headers=headers))
 
+    def packed(self, path: str, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
+        """One GET, and the body as it was sent, in its content coding."""
+        return self.run(packed(self.app, path, headers))
+
     def head(self, path: str) -> httpx.Response:
         """One HEAD through the whole HTTP application."""
         return self.run(get(self.app, path, method="HEAD"))
@@ -116,3 +120,12 @@ async def get(app: FastAPI, path: str, *, method: str = "GET", headers: dict[str
     """One request to an application that is not listening."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://house") as client:
         return await client.request(method, path, headers=headers)
+
+
+async def packed(app: FastAPI, path: str, headers: dict[str, str]) -> tuple[httpx.Response, bytes]:
+    """One GET to an application that is not listening, and the body in its content coding."""
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://house") as client,
+        client.stream("GET", path, headers=headers) as response,
+    ):
+        return response, b"".join([piece async for piece in response.aiter_raw()])

@@ -18,7 +18,7 @@ from hostile_statements import HOSTILE
 from otlp_requests import request
 
 from spanhouse_backend.query.clickhouse_http.blocks import compressed, decompressed
-from spanhouse_backend.query.clickhouse_http.zstd import zstd
+from spanhouse_backend.query.zstd import zstd
 
 PORT = ("--clickhouse-http", "127.0.0.1:0")
 ENDLESS = "SELECT sum(sipHash64(number)) FROM numbers(1e15)"

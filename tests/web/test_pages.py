@@ -3,10 +3,13 @@
 import gzip
 import re
 
+import brotli
 import httpx
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess
 from token_files import bearer, tokens_of_each_role
+
+from spanhouse_backend.query.zstd import zstd
 
 
 @pytest.fixture(scope="module")
@@ -75,19 +78,22 @@ def test_every_answer_says_what_a_page_may_do(site, path):
     assert headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize(
+    ("coding", "unpack"), [("gzip", gzip.decompress), ("br", brotli.decompress), ("zstd", zstd.decompress)]
+)
 @pytest.mark.parametrize("kind", ["/", "plotly.min.js", "app.js"])
-def test_nothing_is_sent_twice_and_little_once(site, kind):
+def test_nothing_is_sent_twice_and_little_once(site, kind, coding, unpack):
     """Compressed for those who take it, 304 for those who have it; HEAD has the GET's headers."""
     (path,) = ["/"] if kind == "/" else [one for one in paths_in(site.get("/").text) if one.endswith(f"/{kind}")]
     plain = site.get(path, headers={"Accept-Encoding": "identity"})
-    with site.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as packed:
+    with site.stream("GET", path, headers={"Accept-Encoding": coding}) as packed:
         raw = b"".join(packed.iter_raw())
-    assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(raw) == plain.content
+    assert packed.headers["content-encoding"] == coding
+    assert unpack(raw) == plain.content
     assert len(raw) < len(plain.content) / 1.5
     assert plain.headers["etag"] != packed.headers["etag"]
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
-    again = site.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]})
+    again = site.get(path, headers={"Accept-Encoding": coding, "If-None-Match": packed.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     head = site.head(path, headers={"Accept-Encoding": "identity"})
     assert (head.status_code, head.content) == (200, b"")

@@ -1,19 +1,20 @@
-"""The dashboard's files as HTTP sends them: bytes, compressed bytes, type and validator, made once a process.
+"""The dashboard's files as HTTP sends them: bytes, type and validator, made once a process.
 
 Every file lies under a path that changes when any of them does, so that browsers may keep what they have for ever and a
 new release is never mixed with an old one: /static/<hash of all our files>/..., /static/plotly-<version>/.... Only the
 page itself is asked for each time.
 """
 
-import gzip
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from importlib.metadata import distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+
+from spanhouse_backend.query.content_coding import ContentCoding
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -21,8 +22,6 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-# The best for our own, which are small; plotly.js is five megabytes, of which this takes a third of the time.
-_LEVEL, _PLOTLY_LEVEL = 9, 5
 _PAGE = "index.html"
 # Views are loaded when somebody goes there, but for the one that is there first; all other modules are needed at once.
 _VIEWS, _FIRST_VIEW = "js/views/", "js/views/functions.js"
@@ -34,14 +33,19 @@ class Asset:
 
     content_type: str
     body: bytes
-    compressed: bytes
     tag: str
+    _packed: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, body: bytes, level: int = _LEVEL) -> "Asset":
+    def of(cls, name: str, body: bytes) -> "Asset":
         """The file of this name, whose ending says its type."""
-        content_type = _TYPES[name.rpartition(".")[2]]
-        return cls(content_type, body, gzip.compress(body, level, mtime=0), _hash(body))
+        return cls(_TYPES[name.rpartition(".")[2]], body, _hash(body))
+
+    def packed(self, coding: ContentCoding) -> bytes:
+        """The file in that coding, made when it is first wanted: of plotly.js that takes a tenth of a second."""
+        if coding.name not in self._packed:
+            self._packed[coding.name] = coding.small(self.body)
+        return self._packed[coding.name]
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,9 @@ class Site:
 
 @cache
 def plotly() -> Asset:
-    """plotly.js as its wheel brings it; takes a quarter of a second, once a process."""
+    """plotly.js as its wheel brings it."""
     path = distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
-    return Asset.of("plotly.min.js", path.read_bytes(), _PLOTLY_LEVEL)  # type: ignore[attr-defined]  # it is a Path
+    return Asset.of("plotly.min.js", path.read_bytes())  # type: ignore[attr-defined]  # it is a Path
 
 
 def plotly_path() -> str:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from spanhouse_backend.query.representation import known_tag, takes_gzip
+from spanhouse_backend.query.content_coding import content_coding
+from spanhouse_backend.query.representation import known_tag
 from spanhouse_backend.web.assets import Asset, plotly, plotly_path, site
 
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
@@ -44,28 +45,30 @@ def web_routes(grpc_port: int) -> list[BaseRoute]:
     """The routes, for GET and HEAD; `grpc_port` is where spans are sent to, which the page tells who has none yet."""
 
     async def page(request: Request) -> Response:
-        return _sent(request, (await asyncio.to_thread(site, grpc_port)).page, _ASK_EACH_TIME)
+        return await _sent(request, (await asyncio.to_thread(site, grpc_port)).page, _ASK_EACH_TIME)
 
     async def file(request: Request) -> Response:
         path = request.path_params["path"]
         if path == plotly_path():
-            return _sent(request, await asyncio.to_thread(plotly), _FOR_EVER)
+            return await _sent(request, await asyncio.to_thread(plotly), _FOR_EVER)
         asset = (await asyncio.to_thread(site, grpc_port)).files.get(path)
         if asset is None:
             # Of a page of another release that is still open.
             message = "there is no such file: load the page again\n"
             return PlainTextResponse(message, 404, SECURITY_HEADERS | {"Cache-Control": "no-store"})
-        return _sent(request, asset, _FOR_EVER)
+        return await _sent(request, asset, _FOR_EVER)
 
     return [Route("/", page), Route("/static/{path:path}", file)]
 
 
-def _sent(request: Request, asset: Asset, caching: str) -> Response:
-    compressed = takes_gzip(request.headers.get("accept-encoding", ""))
-    tag = f'"{asset.tag}-gzip"' if compressed else f'"{asset.tag}"'
+async def _sent(request: Request, asset: Asset, caching: str) -> Response:
+    coding = content_coding(request.headers.get("accept-encoding", ""))
+    tag = f'"{asset.tag}-{coding.name}"' if coding else f'"{asset.tag}"'
     headers = SECURITY_HEADERS | {"Cache-Control": caching, "Vary": "Accept-Encoding", "ETag": tag}
     if known_tag(request, tag):
         return Response(status_code=304, headers=headers)
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-    return Response(asset.compressed if compressed else asset.body, headers=headers, media_type=asset.content_type)
+    body = asset.body
+    if coding:
+        headers["Content-Encoding"] = coding.name
+        body = await asyncio.to_thread(asset.packed, coding)
+    return Response(body, headers=headers, media_type=asset.content_type)

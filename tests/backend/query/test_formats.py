@@ -2,9 +2,11 @@
 
 import csv
 import dataclasses
+import gzip
 import io
 import json
 
+import brotli
 import pyarrow as pa
 import pytest
 from otlp_requests import request
@@ -12,6 +14,7 @@ from query_house import MONDAY_10H
 
 from spanhouse_backend.query.formats import ARROW, CSV, JSON, answer_table, chosen, qualities
 from spanhouse_backend.query.questions import QUESTIONS
+from spanhouse_backend.query.zstd import zstd
 
 WINDOW = "since=2026-01-05T10:00Z&until=2026-01-05T10:02Z&service=formats"
 
@@ -129,24 +132,40 @@ def test_what_cannot_be_written_is_refused_by_name(house, query, headers, status
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_large_answers_are_compressed_for_who_takes_it(house):
-    """And small ones are not; the bytes are the same."""
-    small = f"/api/v1/functions?{WINDOW}&limit=1"
+@pytest.mark.parametrize(
+    ("taken", "coding", "unpack"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("gzip, deflate, br", "br", brotli.decompress),
+        ("gzip, deflate, br, zstd", "zstd", zstd.decompress),
+        ("zstd;q=0.5, gzip", "gzip", gzip.decompress),
+        ("br;q=0, *", "gzip", gzip.decompress),
+    ],
+)
+def test_large_answers_are_compressed_as_the_client_likes_it_best(house, taken, coding, unpack):
+    """And small ones are not; the content is the same, and the validator that of the coding."""
     whole = asked(house, "functions", accept_encoding="identity")
     assert "content-encoding" not in whole.headers
-    with_gzip = asked(house, "functions", accept_encoding="br, gzip;q=0.5")
-    assert with_gzip.headers["content-encoding"] == "gzip"
-    assert with_gzip.content == whole.content
-    assert int(with_gzip.headers["content-length"]) < len(whole.content) / 3
-    assert "content-encoding" not in get(house, small, accept_encoding="gzip").headers
-    assert "content-encoding" not in asked(house, "functions", accept_encoding="gzip;q=0, *").headers
+    packed, raw = house.packed(f"/api/v1/functions?{WINDOW}", {"Accept-Encoding": taken})
+    tag = f'{whole.headers["etag"][:-1]}-{coding}"'
+    assert (packed.headers["content-encoding"], packed.headers["etag"]) == (coding, tag)
+    assert unpack(raw) == whole.content
+    assert int(packed.headers["content-length"]) == len(raw) < len(whole.content) / 3
+    small = f"/api/v1/functions?{WINDOW}&limit=1"
+    assert "content-encoding" not in get(house, small, accept_encoding=taken).headers
+
+
+@pytest.mark.parametrize("taken", ["", "identity", "deflate", "gzip;q=0, *", "br;q=0", "zstd;q=x"])
+def test_who_takes_no_coding_of_ours_gets_the_content(house, taken):
+    """An empty header, other codings, and those that are refused by name."""
+    assert "content-encoding" not in asked(house, "functions", accept_encoding=taken).headers
 
 
 def test_an_answer_that_is_known_is_not_sent_again(house):
     """304 with the headers that matter and no body, for exactly the representation that was sent."""
     tags = set()
     for form in ("json", "csv", "arrow"):
-        for encoding in ("identity", "gzip"):
+        for encoding in ("identity", "gzip", "br", "zstd"):
             first = asked(house, "functions", form, accept_encoding=encoding)
             tag = first.headers["etag"]
             assert tag.startswith('"')  # a strong one
@@ -159,7 +178,7 @@ def test_an_answer_that_is_known_is_not_sent_again(house):
                 assert again.headers["cache-control"] == "private, no-cache"
             assert get(house, path, accept_encoding=encoding, if_none_match='"x"').status_code == 200
             tags.add(tag)
-    assert len(tags) == 6
+    assert len(tags) == 12
 
 
 def test_the_validator_changes_with_the_data(house):

@@ -12,7 +12,7 @@ import lz4.block
 from clickhouse_cityhash.cityhash import CityHash128
 
 from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
-from spanhouse_backend.query.clickhouse_http.zstd import zstd
+from spanhouse_backend.query.zstd import zstd
 
 _NONE, _LZ4, _ZSTD = 0x02, 0x82, 0x90
 _HASH_BYTES = 16

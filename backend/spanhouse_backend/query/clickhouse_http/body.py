@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from spanhouse_backend.errors import ClientGone, Overloaded
 from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
-from spanhouse_backend.query.clickhouse_http.zstd import zstd
+from spanhouse_backend.query.zstd import zstd
 
 # A sender at 1.2 MB/s still finishes the largest body.
 BODY_SECONDS = 60.0
