@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import add_token
+from spanhouse_backend.roles import Role
 
 ROLES = tuple(role.value for role in Role)
 

@@ -164,6 +164,14 @@ SERVE_SETTINGS = (
         "one of them; without --tokens a client says which in the header x-spanhouse-namespace.",
     ),
     Setting(
+        "roles",
+        "SPANHOUSE_ROLES",
+        "write,read,sql,admin",
+        "ROLES",
+        "Do only what needs one of these roles, whoever asks: `write` takes what is sent and answers nothing, "
+        "`read,sql` answers and takes nothing.",
+    ),
+    Setting(
         "tokens",
         "SPANHOUSE_TOKENS",
         "",

@@ -14,6 +14,7 @@ from spanhouse_backend.clickhouse_address import CLUSTER_NAME, ClickHouseAddress
 from spanhouse_backend.errors import InvalidQuestion, SettingsError
 from spanhouse_backend.namespace import parse_namespaces
 from spanhouse_backend.retention import Retention, parse_retention
+from spanhouse_backend.roles import Role, parse_roles
 from spanhouse_backend.serve_settings import SERVE_SETTINGS
 
 LogFormat = Literal["auto", "text", "json"]
@@ -72,6 +73,8 @@ class Settings:
     rules: Path | None
     namespaces: tuple[str, ...]
     """Beside the one without a name."""
+    roles: frozenset[Role]
+    """Whose work is done here, whoever asks."""
     tokens: Path | None
     tls: TlsFiles | None
     cors_origins: tuple[str, ...]
@@ -267,6 +270,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         spool=_spool(texts["spool"]),
         rules=_path(texts["rules"]),
         namespaces=parse_namespaces(texts["namespaces"], "--namespaces"),
+        roles=parse_roles(texts["roles"], "--roles"),
         tokens=_path(texts["tokens"]),
         tls=_tls(texts),
         cors_origins=_origins(texts["cors-origins"]),

@@ -18,8 +18,8 @@ from otlp_requests import request
 from token_files import ROLES, bearer, secret_of, tokens_of_each_role, wrong
 
 from spanhouse_backend.access.attempts import LONGEST_DELAY_SECONDS
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import add_token, remove_token
+from spanhouse_backend.roles import Role
 
 FUNCTIONS = "/spanhouse.v1.Query/Functions"
 # Of each kind of question, by the role that it needs.

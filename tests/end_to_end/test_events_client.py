@@ -14,8 +14,8 @@ from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
 
 import spanhouse
 from spanhouse.query import QueryError, Unauthorized, Unavailable
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import add_token
+from spanhouse_backend.roles import Role
 
 CLICKS = [
     {"user": 40, "num_clicks": 7, "shop": "north", "page": {"path": "/té", "depth": [1, {"a": None}]}},

@@ -14,8 +14,8 @@ from harness import EXPORT, EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess, clean_
 from otlp_requests import log_request, request
 from token_files import bearer
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import add_token
+from spanhouse_backend.roles import Role
 
 NAMES = ("", "shop", "lab")
 HEADER = "x-spanhouse-namespace"

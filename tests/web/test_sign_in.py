@@ -8,8 +8,8 @@ from otlp_requests import request
 from playwright.sync_api import expect
 from token_files import secret_of, tokens_of_each_role, wrong
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import add_token
+from spanhouse_backend.roles import Role
 
 
 @pytest.fixture(scope="module")

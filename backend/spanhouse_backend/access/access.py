@@ -20,10 +20,12 @@ from spanhouse_backend.access.grpc_access import GrpcAccess
 from spanhouse_backend.access.http_access import ByNamespace, HttpAccess
 from spanhouse_backend.access.namespaces import Namespaces
 from spanhouse_backend.access.reloading import Reloading
+from spanhouse_backend.access.serving import Serving
 from spanhouse_backend.access.session_http import session_router
 from spanhouse_backend.access.tls import Certificates, Tls
 from spanhouse_backend.access.token_file import read_tokens
 from spanhouse_backend.access.tokens import Tokens
+from spanhouse_backend.roles import Role
 from spanhouse_backend.settings import Settings, TlsFiles
 
 
@@ -31,10 +33,15 @@ class Access:
     """The gate in front of both doors, and the TLS that they speak; without either, whoever connects is let in."""
 
     def __init__(
-        self, tokens: Path | None = None, tls: TlsFiles | None = None, namespaces: Collection[str] = ()
+        self,
+        tokens: Path | None = None,
+        tls: TlsFiles | None = None,
+        namespaces: Collection[str] = (),
+        roles: Collection[Role] = tuple(Role),
     ) -> None:
         """Raises SettingsError, naming the option, when a file cannot be used."""
         self._namespaces = Namespaces(namespaces)
+        self._serving = Serving(roles)
         self._tls = Tls(tls) if tls else None
         self._tokens: Reloading[Tokens] | None = None
         self._gate: Gate | None = None
@@ -46,7 +53,7 @@ class Access:
     @contextlib.asynccontextmanager
     async def of(cls, settings: Settings) -> AsyncIterator[Self]:
         """What the settings ask for; its files are watched until the block ends. Raises SettingsError."""
-        access = cls(settings.tokens, settings.tls, settings.namespaces)
+        access = cls(settings.tokens, settings.tls, settings.namespaces, settings.roles)
         watchers = [asyncio.create_task(watched.watch(), name="access") for watched in access._watched()]
         try:
             yield access
@@ -66,7 +73,7 @@ class Access:
 
     def grpc_interceptors(self, report: Report) -> list[grpc.aio.ServerInterceptor]:
         """What every call goes through; `report` is told of those that do not get through."""
-        return [GrpcAccess(self._gate, self._namespaces, report)]
+        return [GrpcAccess(self._gate, self._serving, self._namespaces, report)]
 
     def add_grpc_port(self, server: grpc.aio.Server, address: str) -> int:
         """Opens the port of gRPC, and returns it. Raises RuntimeError, as gRPC does, when it cannot be had."""
@@ -76,7 +83,7 @@ class Access:
 
     def guard(self, apps: Mapping[str, ASGIApp], cors_origins: Sequence[str], report: Report) -> ASGIApp:
         """`apps`, one a namespace, behind what every request goes through; `report` is told of those that do not."""
-        return HttpAccess(ByNamespace(apps), self._gate, self._namespaces, report, cors_origins)
+        return HttpAccess(ByNamespace(apps), self._gate, self._serving, self._namespaces, report, cors_origins)
 
     def session_router(self, report: Report) -> APIRouter:
         """Where browsers show a token and get a session; `report` is told of tokens that are none."""
@@ -84,7 +91,7 @@ class Access:
 
     def guard_clickhouse(self, apps: Mapping[str, ASGIApp], report: Report) -> ASGIApp:
         """The port for ClickHouse's clients, in the same way."""
-        return ClickHouseAccess(ByNamespace(apps), self._gate, self._namespaces, report)
+        return ClickHouseAccess(ByNamespace(apps), self._gate, self._serving, self._namespaces, report)
 
     def ssl_context_factory(self) -> Callable[[object, object], ssl.SSLContext] | None:
         """As uvicorn takes it; None for plain text."""

@@ -10,12 +10,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.namespaces import Namespaces
-from spanhouse_backend.access.rules import Role
+from spanhouse_backend.access.rules import Rule
+from spanhouse_backend.access.serving import Serving
 from spanhouse_backend.access.tokens import Holder
 from spanhouse_backend.namespace import HEADER
 from spanhouse_backend.query.clickhouse_http.errors import Code, Refused
+from spanhouse_backend.roles import Role
 
 _OPEN_PATHS = frozenset({"/ping", "/replicas_status"})
+_RULE = Rule("/", Role.SQL)
 _HOW = "send the token as the password (HTTP Basic), as X-ClickHouse-Key, or as `Authorization: Bearer TOKEN`"
 
 
@@ -25,9 +28,12 @@ class ClickHouseAccess:
     Says in the request's state which namespace it is of, and whether it is an admin's.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate | None, namespaces: Namespaces, report: Report) -> None:
+    def __init__(
+        self, app: ASGIApp, gate: Gate | None, serving: Serving, namespaces: Namespaces, report: Report
+    ) -> None:
         self._app = app
         self._gate = gate
+        self._serving = serving
         self._namespaces = namespaces
         self._report = report
 
@@ -38,8 +44,7 @@ class ClickHouseAccess:
             return
         if not _is_open(scope):
             headers = Headers(scope=scope)
-            gate = self._gate
-            holder = (_in_address(scope) or gate.let_in(_authorization(headers), Role.SQL)) if gate else None
+            holder = self._serving.refusal(_RULE) or self._holder(scope, headers)
             namespace = holder if isinstance(holder, Refusal) else self._namespaces.of(holder, headers.get(HEADER, ""))
             if isinstance(namespace, Refusal):
                 await self._refuse(namespace, scope, receive, send)
@@ -47,6 +52,11 @@ class ClickHouseAccess:
             admin = not isinstance(holder, Holder) or Role.ADMIN in holder.roles
             scope.setdefault("state", {}).update(namespace=namespace, admin=admin)
         await self._app(scope, receive, send)
+
+    def _holder(self, scope: Scope, headers: Headers) -> Holder | Refusal | None:
+        if self._gate is None:
+            return None
+        return _in_address(scope) or self._gate.let_in(_authorization(headers), Role.SQL)
 
     async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope["client"][0] if scope.get("client") else "unknown"

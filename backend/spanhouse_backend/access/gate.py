@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from spanhouse_backend.access.attempts import FailedAttempts
-from spanhouse_backend.access.rules import Role, role_names
 from spanhouse_backend.access.sessions import Sessions
 from spanhouse_backend.access.tokens import Holder, Tokens, WrongToken
+from spanhouse_backend.roles import Role, role_names
 
 HOW_TO_SEND = "send `authorization: Bearer TOKEN`"
 

@@ -12,7 +12,8 @@ import grpc
 
 from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.namespaces import Namespaces
-from spanhouse_backend.access.rules import GRPC_RULES, needed_role
+from spanhouse_backend.access.rules import GRPC_RULES, rule_for
+from spanhouse_backend.access.serving import Serving
 from spanhouse_backend.namespace import HEADER
 
 # In quotes: the class takes parameters in its stubs only.
@@ -27,8 +28,9 @@ _namespace: ContextVar[str] = ContextVar("namespace", default="")
 class GrpcAccess(grpc.aio.ServerInterceptor):
     """Asks `gate` about every call, of methods that are not there too; without one everybody is let in."""
 
-    def __init__(self, gate: Gate | None, namespaces: Namespaces, report: Report) -> None:
+    def __init__(self, gate: Gate | None, serving: Serving, namespaces: Namespaces, report: Report) -> None:
         self._gate = gate
+        self._serving = serving
         self._namespaces = namespaces
         self._report = report
 
@@ -39,11 +41,13 @@ class GrpcAccess(grpc.aio.ServerInterceptor):
     ) -> Handler:
         """The method's own handler, or one that refuses."""
         method = handler_call_details.method
-        needed = needed_role(GRPC_RULES, method)
-        if needed is None:
+        rule = rule_for(GRPC_RULES, method)
+        if rule.needs is None:
             return await continuation(handler_call_details)
+        if elsewhere := self._serving.refusal(rule):
+            return self._refusing(method, elsewhere)
         metadata = handler_call_details.invocation_metadata
-        holder = self._gate.let_in(_value(metadata, "authorization"), needed) if self._gate else None
+        holder = self._gate.let_in(_value(metadata, "authorization"), rule.needs) if self._gate else None
         if isinstance(holder, Refusal):
             return self._refusing(method, holder)
         namespace = self._namespaces.of(holder, _value(metadata, HEADER))

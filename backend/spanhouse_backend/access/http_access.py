@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from spanhouse_backend.access.cookies import of_our_own, session_of
 from spanhouse_backend.access.gate import Gate, Refusal, Report
 from spanhouse_backend.access.namespaces import Namespaces
-from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Role, Rule, needed_role
+from spanhouse_backend.access.rules import HTTP_RULES, OTLP_PREFIXES, Rule, rule_for
+from spanhouse_backend.access.serving import Serving
 from spanhouse_backend.access.tokens import Holder
 from spanhouse_backend.ingest.cors import allow_browsers
 from spanhouse_backend.ingest.otlp_status import Encoding, Refused
 from spanhouse_backend.namespace import HEADER
 from spanhouse_backend.query.failures import Failure, Problem
+from spanhouse_backend.roles import Role
 
 UNAUTHENTICATED, FORBIDDEN = 401, 403
 _BEARER = 'Bearer realm="spanhouse"'
@@ -36,12 +38,14 @@ class HttpAccess:
         self,
         app: ASGIApp,
         gate: Gate | None,
+        serving: Serving,
         namespaces: Namespaces,
         report: Report,
         cors_origins: Sequence[str] = (),
     ) -> None:
         self._app = app
         self._gate = gate
+        self._serving = serving
         self._namespaces = namespaces
         self._report = report
         self._cors_origins = cors_origins
@@ -71,10 +75,12 @@ class HttpAccess:
 
     def _namespace(self, scope: Scope, headers: Headers) -> str | Refusal:
         """What is open to everybody, and a preflight, is the same in all."""
-        needed = needed_role(HTTP_RULES, scope["path"], scope["method"])
-        if needed is None or _is_preflight(scope["method"], headers):
+        rule = rule_for(HTTP_RULES, scope["path"], scope["method"])
+        if rule.needs is None or _is_preflight(scope["method"], headers):
             return ""
-        holder = _holder(self._gate, scope, headers, needed) if self._gate else None
+        if elsewhere := self._serving.refusal(rule):
+            return elsewhere
+        holder = _holder(self._gate, scope, headers, rule.needs) if self._gate else None
         return holder if isinstance(holder, Refusal) else self._namespaces.of(holder, headers.get(HEADER, ""))
 
 

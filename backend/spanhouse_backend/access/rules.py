@@ -4,27 +4,10 @@ The first rule that fits decides. What no rule names needs the role admin, so th
 listed here.
 """
 
-from collections.abc import Collection, Iterable
-from enum import Enum
+from collections.abc import Iterable
 from typing import NamedTuple
 
-
-class Role(Enum):
-    """What a token may be used for; `admin` is for everything."""
-
-    WRITE = "write"
-    READ = "read"
-    SQL = "sql"
-    ADMIN = "admin"
-
-    def allowed_by(self, granted: Iterable["Role"]) -> bool:
-        """Whether who has the roles `granted` may do what needs this one."""
-        return any(role in (self, Role.ADMIN) for role in granted)
-
-
-def role_names(roles: Collection[Role]) -> list[str]:
-    """As they are written, always in the same order."""
-    return [role.value for role in Role if role in roles]
+from spanhouse_backend.roles import Role
 
 
 class Rule(NamedTuple):
@@ -33,6 +16,8 @@ class Rule(NamedTuple):
     prefix: str
     needs: Role | None
     methods: frozenset[str] | None = None
+    always: bool = False
+    """Also by a server that does not serve this role otherwise: it is about the server itself."""
 
     def fits(self, path: str, method: str) -> bool:
         """Whether this rule speaks of `path`: whole segments count, so /v1 is not the beginning of /v1x."""
@@ -57,14 +42,14 @@ HTTP_RULES = (
     Rule("/api/v1/events", Role.WRITE, frozenset({"POST"})),
     # Any other method may change something.
     Rule("/api/v1", Role.READ, _READING),
-    Rule("/metrics", Role.READ, _READING),
+    Rule("/metrics", Role.READ, _READING, always=True),
     # The dashboard's files hold no data, and have to be read before anybody can sign in.
     Rule("/", None, _READING),
     Rule("/static", None, _READING),
     # The description of the API.
-    Rule("/docs", Role.READ, _READING),
-    Rule("/redoc", Role.READ, _READING),
-    Rule("/openapi.json", Role.READ, _READING),
+    Rule("/docs", Role.READ, _READING, always=True),
+    Rule("/redoc", Role.READ, _READING, always=True),
+    Rule("/openapi.json", Role.READ, _READING, always=True),
 )
 
 GRPC_RULES = (
@@ -80,6 +65,6 @@ GRPC_RULES = (
 )
 
 
-def needed_role(rules: Iterable[Rule], path: str, method: str = "") -> Role | None:
-    """The role that `path` asks for; None when it is open to everybody."""
-    return next((rule.needs for rule in rules if rule.fits(path, method)), Role.ADMIN)
+def rule_for(rules: Iterable[Rule], path: str, method: str = "") -> Rule:
+    """The rule that decides about `path`."""
+    return next((rule for rule in rules if rule.fits(path, method)), Rule(path, Role.ADMIN))

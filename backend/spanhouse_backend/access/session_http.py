@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse
 
 from spanhouse_backend.access.cookies import of_our_own, session_of, set_cookie
 from spanhouse_backend.access.gate import Gate, Refusal, Report
-from spanhouse_backend.access.rules import Role, role_names
 from spanhouse_backend.access.tokens import Holder
 from spanhouse_backend.query.failures import Failure, failure
+from spanhouse_backend.roles import Role, role_names
 
 UNAUTHENTICATED, FORBIDDEN, BAD = 401, 403, 400
 _MAX_BODY_BYTES = 4096

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.tokens import Tokens, new_token, parse_tokens
 from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.roles import Role
 
 # Ten thousand tokens: what is larger is not a file of tokens.
 MAX_FILE_BYTES = 2 * 1024 * 1024

@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from spanhouse_backend.access.rules import Role, role_names
 from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.namespace import PATTERN
+from spanhouse_backend.roles import Role, role_names
 
 _SECRET_BYTES = 32
 # No underscore, which ends the name. 32 bytes are 43 characters of base64.

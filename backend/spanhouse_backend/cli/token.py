@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from spanhouse_backend.access.rules import Role, role_names
 from spanhouse_backend.access.token_file import add_token, read_tokens, remove_token
 from spanhouse_backend.cli.output import console, format_option, write_csv, write_json
 from spanhouse_backend.errors import SettingsError
 from spanhouse_backend.namespace import parse_namespace
+from spanhouse_backend.roles import Role, role_names
 
 _EXAMPLES = """\b
 Examples:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spanhouse_backend.access.rules import GRPC_RULES, HTTP_RULES, Role, needed_role
+from spanhouse_backend.access.rules import GRPC_RULES, HTTP_RULES, rule_for
+from spanhouse_backend.roles import Role
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ from spanhouse_backend.access.rules import GRPC_RULES, HTTP_RULES, Role, needed_
     ],
 )
 def test_paths(method, path, needed):
-    assert needed_role(HTTP_RULES, path, method) is needed
+    assert rule_for(HTTP_RULES, path, method).needs is needed
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_paths(method, path, needed):
     ],
 )
 def test_grpc_methods(method, needed):
-    assert needed_role(GRPC_RULES, method) is needed
+    assert rule_for(GRPC_RULES, method).needs is needed
 
 
 def test_only_probes_health_and_pages_without_data_are_open():

@@ -1,8 +1,8 @@
 """Sessions of browsers: how long they last, and how many there are."""
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.sessions import MAX_SESSIONS, SESSION_SECONDS, Sessions
 from spanhouse_backend.access.tokens import Tokens, new_token
+from spanhouse_backend.roles import Role
 
 _, READER = new_token("reader", [Role.READ])
 TOKENS = Tokens({"reader": READER})

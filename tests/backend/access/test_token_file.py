@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from spanhouse_backend.access.rules import Role
 from spanhouse_backend.access.token_file import MAX_FILE_BYTES, add_token, open_to_others, read_tokens, remove_token
 from spanhouse_backend.access.tokens import WrongToken
 from spanhouse_backend.errors import SettingsError
+from spanhouse_backend.roles import Role
 
 HEX = "0123456789abcdef" * 4
 
