@@ -156,6 +156,14 @@ SERVE_SETTINGS = (
         "again when it changes.",
     ),
     Setting(
+        "boards",
+        "SPANHOUSE_BOARDS",
+        "",
+        "FILE",
+        "Show the boards of this file in the dashboard: named pages of panels; `spanhouse check --boards` tries it. "
+        "Read again when it changes.",
+    ),
+    Setting(
         "namespaces",
         "SPANHOUSE_NAMESPACES",
         "",

@@ -33,6 +33,8 @@ from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.alerts.courier import Courier
 from spanhouse_backend.alerts.keeper import Keeper
 from spanhouse_backend.alerts.rule_file import RuleFile, read_rules
+from spanhouse_backend.boards.board_file import BoardFile, read_boards
+from spanhouse_backend.boards.boards_http import boards_router
 from spanhouse_backend.connections import (
     IDLE_SECONDS,
     MAX_HEADER_BYTES,
@@ -111,11 +113,12 @@ async def serve(settings: Settings, announce: Announce) -> None:
         )
         if settings.rules:
             read_rules(settings.rules, "--rules")
+        boards = _boards(settings.boards, stopping)
         houses = await stopping.enter_async_context(opened(settings))
         health_service = health.HealthServicer()
         grpc_server, grpc_address = await _start_grpc(settings.grpc, settings, houses, access, health_service)
         stopping.push_async_callback(grpc_server.stop, GRACE_SECONDS)
-        http_server, http_task = _start_http(http_socket, settings, houses, access, grpc_address.port)
+        http_server, http_task = _start_http(http_socket, settings, houses, access, boards, grpc_address.port)
         stopping.push_async_callback(_stop_http, http_server, http_task)
         # Before connections are waited for: these would never end.
         for house in houses.by_namespace.values():
@@ -151,6 +154,16 @@ def _spools(settings: Settings, houses: Houses) -> tuple[SpoolReader, ...]:
     """What is in a spool says of no namespace, so it is of the one without a name."""
     folder, intake = settings.spool, houses.main.intake
     return tuple(SpoolReader(folder, intake, houses.metrics, one) for one in SIGNALS) if folder else ()
+
+
+def _boards(path: Path | None, stopping: contextlib.AsyncExitStack) -> Callable[[], BoardFile]:
+    """Says the boards in force. Raises SettingsError."""
+    if path is None:
+        none = BoardFile(boards=())
+        return lambda: none
+    file = Reloading(lambda: read_boards(path, "--boards"), [path])
+    stopping.push_async_callback(_cancel, asyncio.create_task(file.watch(), name="boards-file"))
+    return lambda: file.current
 
 
 async def _keep_rules(path: Path, houses: Houses, stopping: contextlib.AsyncExitStack) -> None:
@@ -282,19 +295,35 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _start_http(
-    listener: socket.socket, settings: Settings, houses: Houses, access: Access, grpc_port: int
+    listener: socket.socket,
+    settings: Settings,
+    houses: Houses,
+    access: Access,
+    boards: Callable[[], BoardFile],
+    grpc_port: int,
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    apps = {name: _http_app(settings, houses, house, access, grpc_port) for name, house in houses.by_namespace.items()}
+    apps = {
+        name: _http_app(settings, houses, house, access, boards, grpc_port)
+        for name, house in houses.by_namespace.items()
+    }
     guarded = access.guard(apps, settings.cors_origins, houses.metrics.refused)
     return _start_uvicorn(HttpDoor(guarded, houses.metrics), listener, settings, access, "http")
 
 
-def _http_app(settings: Settings, houses: Houses, house: House, access: Access, grpc_port: int) -> ASGIApp:
+def _http_app(
+    settings: Settings,
+    houses: Houses,
+    house: House,
+    access: Access,
+    boards: Callable[[], BoardFile],
+    grpc_port: int,
+) -> ASGIApp:
     app = FastAPI(title="spanhouse", version=version("spanhouse"))
     app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))
     app.include_router(live_router(house.live, _no_live(settings)))
+    app.include_router(boards_router(boards))
     app.include_router(access.session_router(houses.metrics.refused))
     app.include_router(admin_router(Administrator(house.store)))
     posting = Posting(house.intake, settings.cors_origins)

@@ -71,6 +71,7 @@ class Settings:
     ready_file: Path | None
     spool: Path | None
     rules: Path | None
+    boards: Path | None
     namespaces: tuple[str, ...]
     """Beside the one without a name."""
     roles: frozenset[Role]
@@ -269,6 +270,7 @@ def read_settings(values: dict[str, str]) -> Settings:
         ready_file=Path(texts["ready-file"]) if texts["ready-file"] else None,
         spool=_spool(texts["spool"]),
         rules=_path(texts["rules"]),
+        boards=_path(texts["boards"]),
         namespaces=parse_namespaces(texts["namespaces"], "--namespaces"),
         roles=parse_roles(texts["roles"], "--roles"),
         tokens=_path(texts["tokens"]),

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from spanhouse_backend.alerts.rules import Answered, Asked, Selection, worse_text
-from spanhouse_backend.alerts.values import ClockTime, Name, ZoneName
+from spanhouse_backend.alerts.values import ClockTime, ZoneName
+from spanhouse_backend.declared.strict import Name
 from spanhouse_backend.query.lengths import duration
 from spanhouse_backend.query.questions.compare import Compare
 from spanhouse_backend.query.questions.functions import DEFAULT_SORT, SORT, Functions

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from spanhouse_backend.alerts.finding import MAX_LISTED, Finding, Measured, Outcome, Unit
 from spanhouse_backend.alerts.values import (
@@ -17,12 +17,11 @@ from spanhouse_backend.alerts.values import (
     EverySeconds,
     ForSeconds,
     LabelName,
-    Name,
     RepeatSeconds,
     Share,
-    Text,
     WindowSeconds,
 )
+from spanhouse_backend.declared.strict import Name, Strict, Text
 from spanhouse_backend.query.lengths import duration, step_length
 from spanhouse_backend.query.parameters import FILTER, MAX_LIMIT, NAME, SERVICE
 from spanhouse_backend.query.question import Question
@@ -44,12 +43,6 @@ class Asked(NamedTuple):
 
     question: type[Question[Any]]
     texts: Mapping[str, str]
-
-
-class Strict(BaseModel):
-    """A mapping of the file: nothing but its fields, and nothing changes once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Selection(Strict):

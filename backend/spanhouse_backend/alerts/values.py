@@ -1,4 +1,4 @@
-"""What can stand in a file of rules, as types: lengths of time, shares, names, times of day, with their JSON Schema.
+"""What can stand in a file of rules, as types: lengths of time, shares, times of day, with their JSON Schema.
 
 Lengths are read where questions read theirs, so "1h30m" means the same everywhere; what is refused is refused in words
 that say what to write instead.
@@ -11,35 +11,20 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
-from spanhouse_backend.errors import InvalidQuestion
+from spanhouse_backend.declared.strict import wrong
+from spanhouse_backend.declared.values import length_ns, share
 from spanhouse_backend.query.lengths import step_length
 from spanhouse_backend.query.steps import DAY_SECONDS, zone_names
-from spanhouse_backend.query.times import SECOND_NS, parse_length
+from spanhouse_backend.query.times import SECOND_NS
 
 _LENGTH = r"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+$"
-_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%|(0?\.[0-9]{1,8}|0|1)")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MINUTE = 60
 
 
-def wrong(problem: str) -> PydanticCustomError:
-    """What a validator raises; the words are the reader's to see as they are."""
-    return PydanticCustomError("rules", "{problem}", {"problem": problem})
-
-
-def _length_ns(value: object) -> int:
-    if not isinstance(value, str):
-        raise wrong("is to be a length of time, such as 250ms or 15m")
-    try:
-        return parse_length("", value)
-    except InvalidQuestion as error:
-        raise wrong(error.problem) from error
-
-
 def _duration_ns(value: object) -> int:
-    nanoseconds = _length_ns(value)
+    nanoseconds = length_ns(value)
     if nanoseconds == 0:
         raise wrong("0 is no threshold: every call takes longer")
     return nanoseconds
@@ -47,21 +32,13 @@ def _duration_ns(value: object) -> int:
 
 def _seconds(least: int, most: int) -> Callable[[object], int]:
     def read(value: object) -> int:
-        seconds, rest = divmod(_length_ns(value), SECOND_NS)
+        seconds, rest = divmod(length_ns(value), SECOND_NS)
         if rest or not least <= seconds <= most:
             shortest, longest = (step_length(bound * SECOND_NS) for bound in (least, most))
             raise wrong(f"{value!r} is not a length of whole seconds from {shortest} to {longest}")
         return seconds
 
     return read
-
-
-def _share(value: object) -> float:
-    match = _SHARE.fullmatch(value.strip()) if isinstance(value, str) else None
-    share = float(match[1]) / 100 if match and match[1] else float(match[2]) if match else 2.0
-    if share >= 1:
-        raise wrong(f"{value!r} is not a share below all: write 5% or 0.05")
-    return share
 
 
 def _clock(value: object) -> time:
@@ -74,12 +51,6 @@ def _clock(value: object) -> time:
 def _zone(value: str) -> str:
     if value not in zone_names():
         raise wrong(f"{value[:100]!r} is not a time zone's name, such as Europe/Berlin or UTC")
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise wrong(f"{value!r} has characters that cannot be printed")
     return value
 
 
@@ -129,7 +100,7 @@ TimeoutSeconds = Annotated[
 ]
 Share = Annotated[
     float,
-    BeforeValidator(_share),
+    BeforeValidator(share),
     WithJsonSchema({"type": ["string", "number"], "examples": ["5%", 0.05], "description": "A share: 5% or 0.05."}),
 ]
 """From 0 to 1, itself not included."""
@@ -139,9 +110,6 @@ ClockTime = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$", "examples": ["08:30"]}),
 ]
 ZoneName = Annotated[str, AfterValidator(_zone)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-"""What people call a rule or a webhook."""
 LabelName = Annotated[str, Field(max_length=100, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 """As Prometheus and Alertmanager have them."""
-Text = Annotated[str, Field(max_length=2000)]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(web_address)]

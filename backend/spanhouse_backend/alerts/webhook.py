@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from spanhouse_backend.alerts.rules import Strict
-from spanhouse_backend.alerts.values import Name, TimeoutSeconds, WebAddress, wrong
+from spanhouse_backend.alerts.values import TimeoutSeconds, WebAddress
+from spanhouse_backend.declared.strict import Name, Strict, wrong
 
 Template = Literal["generic", "slack", "alertmanager"]
 

@@ -1,9 +1,9 @@
 """What `spanhouse check` does: asks each rule's question, and prints what it found."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 import grpc
@@ -13,12 +13,14 @@ from rich.text import Text
 from spanhouse_backend.alerts.finding import Finding
 from spanhouse_backend.alerts.rule_file import RuleFile, read_rules
 from spanhouse_backend.alerts.rules import Rule, group_text
+from spanhouse_backend.boards.board_file import read_boards
 from spanhouse_backend.cli.asking import parts
 from spanhouse_backend.cli.client import Where, ask
 from spanhouse_backend.cli.output import console, count, printable, write_json
 from spanhouse_backend.errors import SettingsError
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
+ReadT = TypeVar("ReadT")
 BREACH, NOT_TOLD = 1, 2
 _STYLES = {"breach": "bold red", "well": "green", "unknown": "yellow", "failed": "bold red"}
 _WIDTH = max(map(len, _STYLES))
@@ -61,7 +63,7 @@ def check_rules(file: Path, form: str, where: Where) -> int:
 
     Raises click.ClickException, exit code 2, when the file or an answer cannot be had.
     """
-    checked = _judge(_read(file), where)
+    checked = _judge(_read(file, read_rules), where)
     if form == "json":
         write_json({"outcome": _overall(checked), "rules": [one.document() for one in checked]})
     else:
@@ -71,7 +73,7 @@ def check_rules(file: Path, form: str, where: Where) -> int:
 
 def list_rules(file: Path, form: str) -> None:
     """Prints what the rules of `file` say. Raises click.UsageError."""
-    rules = _read(file)
+    rules = _read(file, read_rules)
     if form == "json":
         write_json({"rules": [rule.model_dump(mode="json", by_alias=True) for rule in rules.rules]})
         return
@@ -82,9 +84,23 @@ def list_rules(file: Path, form: str) -> None:
             _line(out, Text(f"  {printable(rule.description)}", "dim"))
 
 
-def _read(file: Path) -> RuleFile:
+def list_boards(file: Path, form: str) -> None:
+    """Prints what boards are in `file`. Raises click.UsageError when a server would refuse it."""
+    boards = _read(file, read_boards).boards
+    if form == "json":
+        write_json({"boards": [board.model_dump(mode="json", exclude_none=True) for board in boards]})
+        return
+    out = console()
+    for board in boards:
+        title = f": {printable(board.title)}" if board.title else ""
+        _line(out, Text(board.name, "bold"), f"{title} ({count(len(board.panels), 'panel')})")
+    if not boards:
+        _line(out, "There are no boards in the file.")
+
+
+def _read(file: Path, read: Callable[[Path], ReadT]) -> ReadT:
     try:
-        return read_rules(file)
+        return read(file)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
 

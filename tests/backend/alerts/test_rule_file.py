@@ -5,8 +5,9 @@ import json
 import jsonschema
 import pytest
 
-from spanhouse_backend.alerts.rule_file import MAX_FILE_BYTES, parse_rules, read_rules, schema_text
+from spanhouse_backend.alerts.rule_file import parse_rules, read_rules, schema_text
 from spanhouse_backend.alerts.rules import KINDS, AbsenceRule, ErrorRateRule, PercentileRule, RegressionRule
+from spanhouse_backend.declared.file import MAX_FILE_BYTES
 from spanhouse_backend.errors import SettingsError
 
 GOOD = """\

@@ -124,3 +124,44 @@ def test_without_a_file_there_is_nothing_to_judge(spanhouse):
     shown = spanhouse("check")
     assert shown.exit_code == 2
     assert "Missing argument 'FILE'" in shown.stderr
+
+
+BOARDS = """\
+boards:
+  - name: pay
+    title: "Paying\\u202e"
+    panels: [{title: Slow, question: slowest, show: table}, {title: Calls, question: series, show: bars}]
+  - name: logs
+    panels: [{title: Latest, question: logs, show: table}]
+"""
+
+
+def test_boards_are_checked_without_asking_anybody(spanhouse, tmp_path):
+    """What they are, for people and for programs; and with a title or without."""
+    (tmp_path / "boards.yaml").write_text(BOARDS.replace("\\u202e", ""))
+    arguments = ["check", "--boards", str(tmp_path / "boards.yaml"), "--server", "127.0.0.1:1"]
+    shown = spanhouse(*arguments)
+    assert (shown.exit_code, shown.stdout) == (0, "pay: Paying (2 panels)\nlogs (1 panel)\n")
+    (pay, logs) = json.loads(spanhouse(*arguments, "--format", "json").stdout)["boards"]
+    assert [panel["question"] for panel in pay["panels"]] == ["slowest", "series"]
+    assert logs["panels"] == [{"title": "Latest", "question": "logs", "show": "table"}]
+    (tmp_path / "boards.yaml").write_text("")
+    assert spanhouse(*arguments).stdout == "There are no boards in the file.\n"
+
+
+def test_boards_that_no_server_would_take_are_exit_code_2(spanhouse, tmp_path):
+    """With the line; and rules are no boards."""
+    (tmp_path / "boards.yaml").write_text(BOARDS)
+    shown = spanhouse("check", "--boards", str(tmp_path / "boards.yaml"))
+    assert shown.exit_code == 2
+    assert "boards.yaml:3: boards[0].title:" in shown.stderr
+    (tmp_path / "rules.yaml").write_text(SLOW)
+    shown = spanhouse("check", "--boards", str(tmp_path / "rules.yaml"))
+    assert shown.exit_code == 2
+    assert "rules.yaml:1: rules: there is no such field" in shown.stderr
+
+
+def test_the_schema_of_boards_needs_no_file(spanhouse):
+    shown = spanhouse("check", "--boards", "--schema")
+    assert shown.exit_code == 0
+    assert json.loads(shown.stdout)["properties"]["boards"]["type"] == "array"

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanhouse_backend.alerts.plain_yaml import NotPlainError, read_plain_yaml
+from spanhouse_backend.declared.plain_yaml import NotPlainError, read_plain_yaml
 
 
 def test_everything_is_the_text_that_was_written():

@@ -1,0 +1,1 @@
+"""Files that declare what a server keeps, rules or boards: read strictly, refused with line and field."""
