@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from uuid import uuid4
 
 import grpc
 import httpx
@@ -12,7 +13,6 @@ from otlp_requests import SECOND, request
 
 from spanhouse_backend.namespace import HEADER
 
-DATABASE = "moved_to"
 DAY_NS = 86400 * SECOND
 SPANS = 50
 """Of each request."""
@@ -24,28 +24,38 @@ def days_ago(days: int, service: str = "moved") -> bytes:
 
 
 class Target:
-    """A ClickHouse server in place of which is another spanhouse's port for ClickHouse's clients."""
+    """A database of a ClickHouse server in place of which is another spanhouse's port for ClickHouse's clients."""
 
-    def __init__(self, clickhouse: ServerProcess) -> None:
+    def __init__(self, clickhouse: ServerProcess, database: str) -> None:
         self._address = clickhouse.clickhouse_http
-        self.url = f"http://{self._address}/{DATABASE}"
+        self.database = database
+        self.url = f"http://{self._address}/{database}"
 
-    def asked(self, sql: str, database: str = DATABASE) -> str:
+    def asked(self, sql: str, database: str = "") -> str:
         """Its answer, TabSeparated."""
         answer = httpx.post(
-            f"http://{self._address}", params={"database": database}, content=sql, timeout=PATIENCE_SECONDS
+            f"http://{self._address}",
+            params={"database": database or self.database},
+            content=sql,
+            timeout=PATIENCE_SECONDS,
         )
         return answer.raise_for_status().text
 
 
-@pytest.fixture
-def target(tmp_path):
-    """A ClickHouse, and a spanhouse server that keeps its spans there."""
+@pytest.fixture(scope="module")
+def clickhouse(tmp_path_factory):
+    """One for all tests here, each of which has a database of its own."""
     writes = ("--clickhouse-http", "127.0.0.1:0", "--clickhouse-http-writes", "on")
-    with ServerProcess(tmp_path / "clickhouse", *writes) as clickhouse:
-        made = Target(clickhouse)
-        with ServerProcess(tmp_path / "served", "--clickhouse", made.url) as server:
-            yield made, server
+    with ServerProcess(tmp_path_factory.mktemp("clickhouse") / "data", *writes) as server:
+        yield server
+
+
+@pytest.fixture
+def target(tmp_path, clickhouse):
+    """A database, and a spanhouse server that keeps its spans there."""
+    made = Target(clickhouse, f"moved_to_{uuid4().hex}")
+    with ServerProcess(tmp_path / "served", "--clickhouse", made.url) as server:
+        yield made, server
 
 
 @pytest.fixture
@@ -162,7 +172,7 @@ def test_each_namespace_is_a_copy_of_its_own(tmp_path, target):
     assert clickhouse.asked(services) == f"outside\t{SPANS}\n"
     _, errors = finished(started(directory, clickhouse, "--namespace", "shop"))
     assert "Not copied" not in errors
-    assert clickhouse.asked(services, f"{DATABASE}_shop") == f"inside\t{SPANS}\n"
+    assert clickhouse.asked(services, f"{clickhouse.database}_shop") == f"inside\t{SPANS}\n"
     assert clickhouse.asked(services) == f"outside\t{SPANS}\n"
     _, errors = finished(started(directory, clickhouse, "--namespace", "shpo"), returncode=1)
     assert "has no namespace shpo; it has shop" in errors
