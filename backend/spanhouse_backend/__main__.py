@@ -15,11 +15,13 @@ from spanhouse_backend import COMMANDS_GROUP
 BACKEND_PACKAGES = frozenset(
     {
         "backports.zstd",
+        "brotli",
         "chdb",
         "click",
         "clickhouse_cityhash",
         "clickhouse_connect",
         "fastapi",
+        "fastapi_offline",
         "google.rpc",
         "grpc_health",
         "httpx",

@@ -318,7 +318,8 @@ def _http_app(
     boards: Callable[[], BoardFile],
     grpc_port: int,
 ) -> ASGIApp:
-    app = FastAPI(title="spanhouse", version=version("spanhouse"))
+    # FastAPI's own pages load their scripts from elsewhere.
+    app = FastAPI(title="spanhouse", version=version("spanhouse"), docs_url=None, redoc_url=None)
     app.add_exception_handler(HTTPException, failure_of_route)
     app.include_router(query_router(house.reader, house.queries))
     app.include_router(sql_router(house.sql))

@@ -48,7 +48,6 @@ HTTP_RULES = (
     Rule("/static", None, _READING),
     # The description of the API.
     Rule("/docs", Role.READ, _READING, always=True),
-    Rule("/redoc", Role.READ, _READING, always=True),
     Rule("/openapi.json", Role.READ, _READING, always=True),
 )
 

@@ -1,8 +1,8 @@
 """The dashboard's files as HTTP sends them: bytes, type and validator, made once a process.
 
 Every file lies under a path that changes when any of them does, so that browsers may keep what they have for ever and a
-new release is never mixed with an old one: /static/<hash of all our files>/..., /static/plotly-<version>/.... Only the
-page itself is asked for each time.
+new release is never mixed with an old one: /static/<hash of all our files>/.., /static/plotly-<version>/... Only the
+pages themselves are asked for each time.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_PAGE = "index.html"
+_PAGE, _API_PAGE = "index.html", "api.html"
 # Views are loaded when somebody goes there, but for the one that is there first; all other modules are needed at once.
-_VIEWS, _FIRST_VIEW = "js/views/", "js/views/functions.js"
+_MODULES, _VIEWS, _FIRST_VIEW = "js/", "js/views/", "js/views/functions.js"
 
 
 @dataclass(frozen=True)
@@ -50,44 +50,67 @@ class Asset:
 
 @dataclass(frozen=True)
 class Site:
-    """All there is: the page at /, and the files by the path that follows /static/."""
+    """What is ours: the dashboard's page, the API's, and the files by the path that follows /static/."""
 
     page: Asset
+    api_page: Asset
     files: dict[str, Asset]
 
 
+def _plotly() -> str:
+    return f"plotly-{version('plotly')}"
+
+
+def _swagger() -> str:
+    return f"swagger-{version('fastapi-offline')}"
+
+
 @cache
-def plotly() -> Asset:
-    """plotly.js as its wheel brings it."""
-    path = distribution("plotly").locate_file("plotly/package_data/plotly.min.js")
-    return Asset.of("plotly.min.js", path.read_bytes())  # type: ignore[attr-defined]  # it is a Path
+def _theirs() -> dict[str, tuple[str, str]]:
+    """Files of other packages, by their paths below /static/, in which the wheel's version stands for the content."""
+    swagger = ("swagger-ui-bundle.js", "swagger-ui.css")
+    return {
+        f"{_plotly()}/plotly.min.js": ("plotly", "plotly/package_data/plotly.min.js"),
+        **{f"{_swagger()}/{name}": ("fastapi-offline", f"fastapi_offline/static/{name}") for name in swagger},
+    }
 
 
-def plotly_path() -> str:
-    """Where plotly.js is, below /static/; the wheel's version stands for its content."""
-    return f"plotly-{version('plotly')}/plotly.min.js"
+def file_of_theirs(path: str) -> Asset | None:
+    """plotly.js and Swagger UI, as their wheels bring them; None for what is at no such path."""
+    # Of whatever somebody asks for, only what is there is kept.
+    return _file_of(*_theirs()[path]) if path in _theirs() else None
+
+
+@cache
+def _file_of(package: str, file: str) -> Asset:
+    return Asset.of(file, distribution(package).locate_file(file).read_bytes())  # type: ignore[attr-defined]  # a Path
 
 
 @cache
 def site(grpc_port: int) -> Site:
     """Our own files, read from the package; the page says where spans are to be sent."""
     found = dict(_walk(files("spanhouse_backend.web") / "static"))
-    template = found.pop(_PAGE).decode()
+    template, api_template = (found.pop(page).decode() for page in (_PAGE, _API_PAGE))
     build = _hash(b"".join(name.encode() + found[name] for name in sorted(found)))
     modules = [name for name in sorted(found) if name.endswith(".js") and _at_once(name)]
     page = template.format(
         build=build,
-        plotly=plotly_path(),
+        plotly=f"{_plotly()}/plotly.min.js",
         grpc_port=grpc_port,
         version=escape(version("spanhouse")),
         # Else the browser would find out about each module only when it has read the one that imports it.
         preloads="\n    ".join(f'<link rel="modulepreload" href="/static/{build}/{name}">' for name in modules),
     )
-    return Site(Asset.of(_PAGE, page.encode()), {f"{build}/{name}": Asset.of(name, found[name]) for name in found})
+    api_page = api_template.format(build=build, swagger=_swagger())
+    return Site(
+        Asset.of(_PAGE, page.encode()),
+        Asset.of(_API_PAGE, api_page.encode()),
+        {f"{build}/{name}": Asset.of(name, found[name]) for name in found},
+    )
 
 
 def _at_once(module: str) -> bool:
-    return module == _FIRST_VIEW or not module.startswith(_VIEWS)
+    return module.startswith(_MODULES) and (module == _FIRST_VIEW or not module.startswith(_VIEWS))
 
 
 def _walk(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:

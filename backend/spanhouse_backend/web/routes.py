@@ -1,6 +1,6 @@
-"""The dashboard over HTTP: one page at /, and the files it is made of under /static.
+"""The dashboard over HTTP: one page at /, the API's at /docs, and the files they are made of under /static.
 
-They hold nobody's data, so they are open to whoever can connect; what they show comes from the API, which is not.
+Files hold nobody's data, so they are open to whoever can connect; what they show comes from the API, which is not.
 The page may run our own scripts and ask our own server, and nothing else: no inline script, no eval, no other host, no
 frame around it. All that the page is to show is in its URL's query, so there is one path.
 """
@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from spanhouse_backend.query.content_coding import content_coding
 from spanhouse_backend.query.representation import known_tag
-from spanhouse_backend.web.assets import Asset, plotly, plotly_path, site
+from spanhouse_backend.web.assets import Asset, file_of_theirs, site
 
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 _POLICY = {
@@ -47,18 +47,20 @@ def web_routes(grpc_port: int) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         return await _sent(request, (await asyncio.to_thread(site, grpc_port)).page, _ASK_EACH_TIME)
 
+    async def api(request: Request) -> Response:
+        return await _sent(request, (await asyncio.to_thread(site, grpc_port)).api_page, _ASK_EACH_TIME)
+
     async def file(request: Request) -> Response:
         path = request.path_params["path"]
-        if path == plotly_path():
-            return await _sent(request, await asyncio.to_thread(plotly), _FOR_EVER)
-        asset = (await asyncio.to_thread(site, grpc_port)).files.get(path)
+        theirs = await asyncio.to_thread(file_of_theirs, path)
+        asset = theirs or (await asyncio.to_thread(site, grpc_port)).files.get(path)
         if asset is None:
             # Of a page of another release that is still open.
             message = "there is no such file: load the page again\n"
             return PlainTextResponse(message, 404, SECURITY_HEADERS | {"Cache-Control": "no-store"})
         return await _sent(request, asset, _FOR_EVER)
 
-    return [Route("/", page), Route("/static/{path:path}", file)]
+    return [Route("/", page), Route("/docs", api), Route("/static/{path:path}", file)]
 
 
 async def _sent(request: Request, asset: Asset, caching: str) -> Response:
