@@ -62,7 +62,9 @@ export async function ask(question, parameters, { signal, exactTimes = false, as
   const url = urlOf(question, parameters);
   const response = await answered(url, signal);
   const tag = response.headers.get("ETag") ?? "";
-  const before = kept.get(url);
+  // Read in another way, it is another answer.
+  const key = JSON.stringify([url, exactTimes, asWritten]);
+  const before = kept.get(key);
   if (before && tag && before.tag === tag) {
     note(url, { rows: before.answer.rows.length });
     return before.answer;
@@ -70,8 +72,8 @@ export async function ask(question, parameters, { signal, exactTimes = false, as
   const text = await response.text();
   const answer = JSON.parse(text, asWritten ? exactNumbers : exactTimes ? reviveTimes : undefined);
   note(url, { rows: answer.rows?.length ?? 0 });
-  kept.delete(url);
-  kept.set(url, { tag, answer });
+  kept.delete(key);
+  kept.set(key, { tag, answer });
   if (kept.size > KEPT_ANSWERS) {
     kept.delete(/** @type {string} */ (kept.keys().next().value));
   }

@@ -21,6 +21,7 @@ const CONFIG = {
   // All others do what dragging does, but one: that one takes the data to another server.
   modeBarButtons: [["toImage"]],
 };
+const SHOWN_CHARACTERS = 300;
 /** plotly.js brings the style sheet of a map with it, and leaves it out where this id is there already. */
 const MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 
@@ -124,6 +125,11 @@ function pointerReleased() {
       addEventListener(end, () => setTimeout(resolve), { once: true });
     }
   });
+}
+
+/** Plotly reads some markup wherever it writes text: what looks like it is to stay text. @param {string} text */
+export function plain(text) {
+  return text.slice(0, SHOWN_CHARACTERS).replaceAll("<", "‹");
 }
 
 /** @typedef {ReturnType<typeof colours>} Colours */

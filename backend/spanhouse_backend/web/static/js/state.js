@@ -45,8 +45,14 @@ export function read(query) {
   return Object.freeze({ ...DEFAULTS, ...given });
 }
 
+/** Whether the URL says so itself, be it what would hold without. @param {string} name */
+export function isSaid(name) {
+  return new URLSearchParams(location.search).has(name);
+}
+
 /**
- * The link to the current state with `changes`. Another view begins without what this one kept for itself.
+ * The link to the current state with `changes`. Another view begins without what this one kept for itself. Boards have
+ * windows of their own, which hold where none is said: there, one that was chosen is said also when it is the default.
  * @param {Record<string, string>} changes
  * @returns {string}
  */
@@ -55,8 +61,10 @@ export function link(changes) {
   const moves = changes.view !== undefined && changes.view !== now.view;
   const kept = Object.entries(now).filter(([name]) => !moves || SHARED.has(name));
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...Object.fromEntries(kept), ...changes })) {
-    if (value !== (DEFAULTS[name] ?? "")) {
+  const wanted = { ...Object.fromEntries(kept), ...changes };
+  const saysSince = wanted.view === "boards" && !moves && (changes.since !== undefined || isSaid("since"));
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value !== (DEFAULTS[name] ?? "") || (name === "since" && saysSince)) {
       query.set(name, name === "since" && value === "" ? EVERYTHING : value);
     }
   }

@@ -42,6 +42,7 @@ export const VIEWS = [
   { name: "live", title: "Live", keys: "g l", load: () => import("./views/live.js") },
   { name: "logs", title: "Logs", keys: "g o", ofRecords: true, load: () => import("./views/logs.js") },
   { name: "events", title: "Events", keys: "g e", ofRecords: true, load: () => import("./views/events.js") },
+  { name: "boards", title: "Boards", keys: "g b", load: () => import("./views/boards.js") },
   { name: "rules", title: "Rules", keys: "g r", load: () => import("./views/rules.js") },
   { name: "query", title: "Query", keys: "g q", load: () => import("./views/query.js") },
 ];

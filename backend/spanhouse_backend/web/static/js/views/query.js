@@ -6,7 +6,7 @@
  */
 
 import { ApiError, askText, urlOf } from "../api.js";
-import { Chart } from "../chart.js";
+import { Chart, plain } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { count } from "../format.js";
 import { may, whoami } from "../session.js";
@@ -397,11 +397,6 @@ function unescaped(field) {
 /** @param {string} type */
 function isNumber(type) {
   return /^(LowCardinality\()?(Nullable\()?(U?Int\d+|B?Float\d+|Decimal)/.test(type);
-}
-
-/** Plotly reads some markup wherever it writes text: what looks like it is to stay text. @param {string} text */
-function plain(text) {
-  return text.slice(0, SHOWN_CHARACTERS).replaceAll("<", "‹");
 }
 
 /**

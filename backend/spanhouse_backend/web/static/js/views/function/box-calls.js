@@ -7,7 +7,8 @@ import { change, link } from "../../state.js";
 import { Table } from "../../table.js";
 import { boxOf, impactOf, inWords, problemOf, spansInside } from "./box.js";
 import { bar } from "../parts/data-table.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { spansTable } from "./spans-table.js";
 
 const VALUES = 30;

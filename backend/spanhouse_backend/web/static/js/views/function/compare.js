@@ -11,7 +11,8 @@ import { changeBy, count, duration, percent, rate } from "../../format.js";
 import { change } from "../../state.js";
 import { inZone, windowBefore } from "../../time.js";
 import { bandEnding, durationMarks, HEATMAP_SCALE } from "./duration-axis.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { iso, span, toMs } from "../parts/time-axis.js";
 import { headline, kindOfNews, pValue, reasons } from "./verdict.js";
 

@@ -10,7 +10,8 @@ import { change, current } from "../../state.js";
 import { boxOf, boxOfCells, durationsOf, shapeOf, written } from "./box.js";
 import { asTable } from "../parts/data-table.js";
 import { bandEnding, beginningOf, durationMarks, toAxis } from "./duration-axis.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { choice } from "../parts/steps.js";
 
 const SCALE = 3;

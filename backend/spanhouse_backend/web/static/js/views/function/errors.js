@@ -7,7 +7,8 @@ import { current, link } from "../../state.js";
 import { Table } from "../../table.js";
 import { clock } from "../../time.js";
 import { bar } from "../parts/data-table.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { traceLink } from "./spans-table.js";
 
 const LIMIT = 50;

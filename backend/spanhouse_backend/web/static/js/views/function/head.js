@@ -9,7 +9,7 @@ import { fill, h } from "../../dom.js";
 import { count, duration, percent, rate, short } from "../../format.js";
 import { link } from "../../state.js";
 import { windowBefore } from "../../time.js";
-import { ofFunction } from "./panel.js";
+import { ofFunction } from "./of-function.js";
 import { headline, kindOfNews, lengthInWords, pValue, reasons } from "./verdict.js";
 
 const LEVELS = "p50,p99,p100";

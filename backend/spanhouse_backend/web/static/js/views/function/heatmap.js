@@ -10,7 +10,8 @@ import { change } from "../../state.js";
 import { clock, inZone, zoneName } from "../../time.js";
 import { boxOf, boxOfCells, durationsOf, problemOf, shapeOf, timesOf, written } from "./box.js";
 import { bandEnding, beginningOf, durationMarks, HEATMAP_SCALE } from "./duration-axis.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { stepChoice } from "../parts/steps.js";
 import { iso, span, timeAxis, toMs } from "../parts/time-axis.js";
 

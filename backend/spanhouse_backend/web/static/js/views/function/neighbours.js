@@ -5,7 +5,8 @@ import { count, duration, percent } from "../../format.js";
 import { cut, functionLink } from "../../function-link.js";
 import { Table } from "../../table.js";
 import { bar } from "../parts/data-table.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 
 const LIMIT = 50;
 

@@ -10,7 +10,9 @@ import { change, current, link } from "../../state.js";
 import { zoneName } from "../../time.js";
 import { asTable } from "../parts/data-table.js";
 import { durationMarks, toAxis } from "./duration-axis.js";
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { linearAxis } from "../parts/linear-axis.js";
+import { Panel } from "../parts/panel.js";
 import { choice, stepChoice } from "../parts/steps.js";
 import { iso, span, timeAxis, toMs, zoomsWindow } from "../parts/time-axis.js";
 
@@ -85,7 +87,7 @@ export class OverTime extends Panel {
     const known = steps.flatMap(({ values }) => /** @type {number[]} */ (values.filter((value) => value !== null)));
     const [least, most] = [Math.min(...known), Math.max(...known)];
     const [from, to] = [steps[0].from, /** @type {Step} */ (steps.at(-1)).to];
-    const y = linear ? linearAxis(most) : logAxis(least, most);
+    const y = linear ? linearAxis(most, duration) : logAxis(least, most);
     const place = (/** @type {number | null} */ ns) => (ns === null ? null : linear ? ns : toAxis(ns));
     const middle = steps.map((step) => (step.from + step.to) / 2);
     const width = steps.map((step) => (step.to - step.from) * 0.92);
@@ -175,16 +177,6 @@ function logAxis(least, most) {
   const room = Math.max(0.4, (toAxis(most) - toAxis(least)) * 0.06);
   const range = [toAxis(least) - room, toAxis(most) + room];
   return { range, zeroline: false, ...durationMarks(range[0], range[1]) };
-}
-
-/** @param {number} most */
-function linearAxis(most) {
-  const top = most * 1.06 || 1;
-  const rough = top / 5;
-  const decade = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((times) => times * decade).find((round) => round >= rough) ?? rough;
-  const tickvals = Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => index * step);
-  return { range: [0, top], tickmode: "array", tickvals, ticktext: tickvals.map((ns) => duration(Math.round(ns)).replace(/\.0+(?=\D)/, "")) };
 }
 
 /** @param {Step} step @param {string[][]} levels @param {string} zone */

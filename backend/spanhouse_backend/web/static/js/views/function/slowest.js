@@ -1,6 +1,7 @@
 /** The calls that took longest. */
 
-import { ofFunction, Panel } from "./panel.js";
+import { ofFunction } from "./of-function.js";
+import { Panel } from "../parts/panel.js";
 import { spansTable } from "./spans-table.js";
 
 const LIMIT = 20;

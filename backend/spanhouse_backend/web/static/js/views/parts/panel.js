@@ -1,5 +1,5 @@
 /**
- * One part of the page of a function: a heading, what it shows, and the REST calls behind it.
+ * One part of a page, of a function or a board: a heading, what it shows, and the REST calls behind it.
  *
  * A panel asks by itself: when it is in sight or nearly so, when what it depends on has changed, and when the page is
  * refreshed. What it shows stays until there is something else; what goes wrong is said in it, with a way to try
@@ -7,7 +7,7 @@
  * passed on to it.
  */
 
-import { ApiError, ask, calls, scope, Unreachable, urlOf } from "../../api.js";
+import { ApiError, ask, calls, Unreachable, urlOf } from "../../api.js";
 import { showCalls } from "../../dialogs.js";
 import { fill, h } from "../../dom.js";
 
@@ -17,13 +17,8 @@ const SCOPE = ["since", "until", "service", "name", "filter", "zone"];
 
 /**
  * @typedef {(question: string, parameters: Record<string, string | number | undefined>, how?: {exactTimes?: boolean}) => Promise<import("../../api.js").Answer>} Ask
- * @typedef {{from: string, to: string}} Window  That of the answer at the top of the page.
+ * @typedef {{from: string, to: string}} Window  That of the answer at the top of the page, if there is one.
  */
-
-/** The parameters that pick the calls of the function. @param {import("../../state.js").State} state */
-export function ofFunction(state) {
-  return { ...scope(state), name: state.name };
-}
 
 export class Panel {
   /**
