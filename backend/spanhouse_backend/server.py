@@ -33,8 +33,8 @@ from spanhouse_backend.admin.administrator import Administrator
 from spanhouse_backend.alerts.courier import Courier
 from spanhouse_backend.alerts.keeper import Keeper
 from spanhouse_backend.alerts.rule_file import RuleFile, read_rules
-from spanhouse_backend.boards.board_file import BoardFile, read_boards
-from spanhouse_backend.boards.boards_http import boards_router
+from spanhouse_backend.boards.board_file import read_boards
+from spanhouse_backend.boards.boards_http import BoardsDocument, boards_document, boards_router
 from spanhouse_backend.connections import (
     IDLE_SECONDS,
     MAX_HEADER_BYTES,
@@ -156,12 +156,12 @@ def _spools(settings: Settings, houses: Houses) -> tuple[SpoolReader, ...]:
     return tuple(SpoolReader(folder, intake, houses.metrics, one) for one in SIGNALS) if folder else ()
 
 
-def _boards(path: Path | None, stopping: contextlib.AsyncExitStack) -> Callable[[], BoardFile]:
+def _boards(path: Path | None, stopping: contextlib.AsyncExitStack) -> Callable[[], BoardsDocument]:
     """Says the boards in force. Raises SettingsError."""
     if path is None:
-        none = BoardFile(boards=())
+        none = BoardsDocument(())
         return lambda: none
-    file = Reloading(lambda: read_boards(path, "--boards"), [path])
+    file = Reloading(lambda: boards_document(read_boards(path, "--boards")), [path])
     stopping.push_async_callback(_cancel, asyncio.create_task(file.watch(), name="boards-file"))
     return lambda: file.current
 
@@ -299,7 +299,7 @@ def _start_http(
     settings: Settings,
     houses: Houses,
     access: Access,
-    boards: Callable[[], BoardFile],
+    boards: Callable[[], BoardsDocument],
     grpc_port: int,
 ) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     apps = {
@@ -315,7 +315,7 @@ def _http_app(
     houses: Houses,
     house: House,
     access: Access,
-    boards: Callable[[], BoardFile],
+    boards: Callable[[], BoardsDocument],
     grpc_port: int,
 ) -> ASGIApp:
     # FastAPI's own pages load their scripts from elsewhere.

@@ -7,7 +7,8 @@ import grpc
 import pytest
 from axe_findings import findings
 from browsing import NARROW, fill
-from harness import EXPORT_LOGS, PATIENCE_SECONDS, ServerProcess
+from data_points import Stream, body, explicit
+from harness import EXPORT_LOGS, EXPORT_METRICS, PATIENCE_SECONDS, ServerProcess
 from log_records import Made, records
 from playwright.sync_api import expect
 from shop_spans import FAILING, FUNCTIONS, shop_requests
@@ -34,6 +35,8 @@ boards:
       - {{title: Warnings, question: logs, show: table, level: warn}}
       - {{title: Each alone, question: trends, show: lines, service: search}}
       - {{title: Slowest of all, question: slowest, show: table, limit: 3}}
+      - {{title: Measured, question: metric_percentiles, show: lines, name: took, levels: "p50,p99", step: 5m}}
+      - {{title: Size, question: metric_percentiles, show: number, name: size, value: mean, below: 1000}}
   - name: other
     panels:
       - {{title: Who, question: services, show: table, service: search}}
@@ -51,6 +54,9 @@ def served(tmp_path_factory):
         ago = time.time_ns() - 20 * 60 * 10**9
         logged = records("search", [Made(ago, "fine"), Made(ago, "disk nearly full", 13, attributes={"disk": "sda"})])
         assert server.export(logged.SerializeToString(), method=EXPORT_LOGS) == [grpc.StatusCode.OK]
+        took = Stream("took", explicit=[explicit([0.02, 0.03, 0.2], ago, ago - 60 * 10**9)])
+        size = Stream("size", unit="By", explicit=[explicit([1, 3], ago, ago - 60 * 10**9)])
+        assert server.export(body(took, size), method=EXPORT_METRICS) == [grpc.StatusCode.OK]
         yield server
 
 
@@ -68,7 +74,7 @@ def settled(page):
 def board(page, watch):
     """The board of the shop, all of it in sight. One of its panels fails."""
     watch.allow("status of 400")
-    page.set_viewport_size({"width": 1280, "height": 2400})
+    page.set_viewport_size({"width": 1280, "height": 2800})
     page.goto("/?view=boards&board=shop")
     settled(page)
     return page
@@ -100,6 +106,9 @@ def test_a_board_opens_with_its_own_window_and_shows_every_panel(board, served):
     expect(panel(board, "Logged").locator("figcaption")).to_contain_text("warn lies between")
     expect(panel(board, "Warnings")).to_contain_text("disk nearly full")
     expect(panel(board, "Slowest of all").locator("tbody tr[aria-rowindex]")).to_have_count(3)
+    expect(panel(board, "Measured").locator("figcaption")).to_contain_text(re.compile(r"shop p99 lies between .*ms"))
+    expect(panel(board, "Size").locator(".value.bad")).to_have_text("2\xa0By")
+    expect(panel(board, "Size").get_by_role("link", name="More of")).to_have_count(0)
     assert board.locator("main img").count() == 0
 
 

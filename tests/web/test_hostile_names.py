@@ -27,6 +27,16 @@ NAMES = [
     "",
 ]
 SERVICE = "<b>service</b>"
+BOARDS = """
+boards:
+  - name: hostile
+    panels:
+      - {title: Trends, question: trends, show: lines, limit: 20}
+      - {title: Bars, question: percentiles, show: bars, group: name, levels: p50}
+      - {title: Steps, question: aggregate, show: bars, group: name, select: count, step: 1m}
+      - {title: Table, question: functions, show: table}
+      - {title: Number, question: functions, show: number, value: max, sort: max}
+"""
 VISIBLE = "tbody tr[aria-rowindex]"
 
 
@@ -39,7 +49,9 @@ def served(tmp_path_factory):
         for index, name in enumerate(NAMES)
         for minute in (1, 2)
     ]
-    with ServerProcess(tmp_path_factory.mktemp("hostile") / "data") as server:
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "boards.yaml").write_text(BOARDS)
+    with ServerProcess(folder / "data", "--boards", str(folder / "boards.yaml")) as server:
         fill(server, *requests)
         yield server
 
@@ -102,4 +114,21 @@ def test_a_url_of_markup_is_text_too(page, watch):
     page.goto("/?since=<b>1h</b>&zone=UTC")
     expect(page.locator(".panel .error")).to_contain_text("is not a time")
     assert page.locator("main img, main script, header script, #time b").count() == 0
+    assert page.evaluate("globalThis.hacked") is None
+
+
+def test_panels_of_a_board_show_them_as_text(page, watch):
+    """In lines, bars, tables and single figures alike: nothing of a name becomes an element, and each is there."""
+    page.set_viewport_size({"width": 1280, "height": 2000})
+    page.goto("/?view=boards")
+    expect(page.locator(".board-panel.waiting, .board-panel[aria-busy]")).to_have_count(0)
+    expect(page.locator(VISIBLE)).to_have_count(len(NAMES))
+    expect(page.locator(".board-panel .error")).to_have_count(0)
+    bars = page.locator(".board-panel").filter(has=page.get_by_role("heading", name="Bars"))
+    bars.get_by_text("As a table").click()
+    shown = bars.locator("tbody tr td:first-child").all_text_contents()
+    assert sorted(shown) == sorted(name[:300] + "…" if len(name) > 300 else name or "\N{EN DASH}" for name in NAMES)
+    steps = page.locator(".board-panel").filter(has=page.get_by_role("heading", name="Steps"))
+    expect(steps.locator(".hint")).to_have_text(f"{len(NAMES) - 12} more are not drawn")
+    assert page.locator("main img, main script, main b").count() == 0
     assert page.evaluate("globalThis.hacked") is None

@@ -38,7 +38,12 @@ class BoardsDocument:
 _JSON = TypeAdapter(BoardsDocument)
 
 
-def boards_router(current: Callable[[], BoardFile]) -> APIRouter:
+def boards_document(file: BoardFile) -> BoardsDocument:
+    """What whoever shows the boards of a file has to know. Made once: every panel's question is read for it."""
+    return BoardsDocument(tuple(map(_shown, file.boards)))
+
+
+def boards_router(current: Callable[[], BoardsDocument]) -> APIRouter:
     """The route of the boards in force: what `current` says when it is asked."""
     router = APIRouter(
         prefix="/api/v1",
@@ -60,9 +65,9 @@ def boards_router(current: Callable[[], BoardFile]) -> APIRouter:
     return router
 
 
-def _answer(request: Request, file: BoardFile) -> Response:
-    body = _JSON.dump_json(BoardsDocument(tuple(map(_shown, file.boards))))
-    return represented(request, body, JSON.content_type, {"X-Record-Count": str(len(file.boards))})
+def _answer(request: Request, document: BoardsDocument) -> Response:
+    count = {"X-Record-Count": str(len(document.rows))}
+    return represented(request, _JSON.dump_json(document), JSON.content_type, count)
 
 
 def _shown(board: Board) -> ShownBoard:

@@ -1,6 +1,7 @@
 /** One figure, large; whether it is within its limits is said in words, and not by its colour alone. */
 
 import { h } from "../../dom.js";
+import { cut } from "../../function-link.js";
 import { labelOf, valueOf, writes } from "./values.js";
 
 /**
@@ -25,6 +26,6 @@ export function numberOf({ columns: [column], labels, above, below }, { rows: [r
     { class: "board-number" },
     h("p", { class: `value ${tooHigh || tooLow ? "bad" : ""}` }, write(value)),
     h("p", { class: "about" }, [column.name.replaceAll("_", " "), ...limits].join(", ")),
-    labels.length > 0 && h("p", { class: "about" }, h("bdi", {}, labelOf(row, labels))),
+    labels.length > 0 && h("p", { class: "about" }, h("bdi", {}, cut(labelOf(row, labels)))),
   );
 }

@@ -6,7 +6,7 @@ import { asTable } from "../parts/data-table.js";
 import { linearAxis } from "../parts/linear-axis.js";
 import { span, timeAxis, zoomsWindow } from "../parts/time-axis.js";
 import { pointsOf } from "./points.js";
-import { writes, writesShort } from "./values.js";
+import { otherUnits, writes, writesShort } from "./values.js";
 
 const FEW_STEPS = 60;
 
@@ -77,7 +77,7 @@ export function overTime(panel) {
     notes(answer) {
       const { left } = pointsOf(panel, answer);
       const cut = answer.rows.length > 0 && String(answer.rows.length) === panel.parameters.limit && !("starts_unix_ns" in answer);
-      return [left && `${count(left)} more are not drawn`, cut && `only the first ${count(answer.rows.length)} rows are drawn`].filter(Boolean).map(String);
+      return [...otherUnits(answer.rows), left && `${count(left)} more are not drawn`, cut && `only the first ${count(answer.rows.length)} rows are drawn`].filter(Boolean).map(String);
     },
     close: () => chart.close(),
   };

@@ -63,7 +63,7 @@ export class BoardPanel extends Panel {
     this.say("");
     const instead = answer.rows.length ? await this.drawing.show(answer, state.zone) : "Nothing in this window.";
     this.drawn = instead ? undefined : { answer, zone: state.zone };
-    this.notes.textContent = [...answer.notes, ...this.drawing.notes(answer)].join("; ");
+    this.notes.textContent = [...answer.notes, ...(instead ? [] : this.drawing.notes(answer))].join("; ");
     return instead;
   }
 

@@ -3,8 +3,9 @@
  * has nothing of a step, a line has a gap.
  */
 
+import { cut } from "../../function-link.js";
 import { toMs } from "../parts/time-axis.js";
-import { labelOf, valueOf } from "./values.js";
+import { inOneUnit, labelOf, valueOf } from "./values.js";
 
 /** How many lines one chart bears. */
 const MOST_LINES = 12;
@@ -35,7 +36,7 @@ function ofLists({ columns, labels }, { starts_unix_ns: begins, rows, to }) {
 
 /** A row a step, or a step and group. @param {import("./values.js").PanelDocument} panel @param {import("../../api.js").Answer} answer */
 function ofRows({ question, columns, labels }, { rows, to }) {
-  const timed = rows.map((row) => ({ row, start: toMs(Number(row.start_unix_ns)) }));
+  const timed = inOneUnit(rows).map((row) => ({ row, start: toMs(Number(row.start_unix_ns)) }));
   const found = [...new Set(timed.map(({ start }) => start))].sort((one, other) => one - other);
   const step = Math.min(...found.slice(1).map((start, index) => start - found[index]), Math.max(1000, Date.parse(to) - (found[0] ?? 0)));
   const starts = found.flatMap((start, index) => (index && start - found[index - 1] > step * NEXT_WITHIN ? [found[index - 1] + step, start] : [start]));
@@ -48,10 +49,10 @@ function ofRows({ question, columns, labels }, { rows, to }) {
     const index = /** @type {number} */ (place.get(start));
     ends[index] = row.end_unix_ns === undefined ? undefined : toMs(Number(row.end_unix_ns));
     for (const column of columns) {
-      const name = nameOf(row, column, columns, labels);
-      const line = lines.get(name) ?? { name, column: column.name, unit: row.unit ?? "", values: Array(starts.length).fill(null) };
+      const key = JSON.stringify([column.name, row.type, ...labels.map((label) => valueOf(row, label))]);
+      const line = lines.get(key) ?? { name: nameOf(row, column, columns, labels), column: column.name, unit: row.unit ?? "", values: Array(starts.length).fill(null) };
       line.values[index] = valueOf(row, column);
-      lines.set(name, line);
+      lines.set(key, line);
     }
   }
   // Of severities, those that there are.
@@ -71,6 +72,6 @@ function first(all) {
  * @param {import("./values.js").Column[]} labels
  */
 function nameOf(row, column, columns, labels) {
-  const label = labels.length ? labelOf(row, labels) : "";
+  const label = labels.length ? cut(labelOf(row, labels)) : "";
   return label && columns.length > 1 ? `${label} ${column.name}` : label || column.name;
 }

@@ -1,9 +1,10 @@
 /** A bar for each row, beside its name, the first one on top. */
 
 import { Chart, plain } from "../../chart.js";
+import { cut } from "../../function-link.js";
 import { asTable } from "../parts/data-table.js";
 import { linearAxis } from "../parts/linear-axis.js";
-import { labelOf, valueOf, writes, writesShort } from "./values.js";
+import { inOneUnit, labelOf, otherUnits, valueOf, writes, writesShort } from "./values.js";
 
 const TICK_CHARACTERS = 28;
 
@@ -14,7 +15,8 @@ export function sideBySide(panel) {
   return {
     elements: [chart.element, table.element],
     /** @param {import("../../api.js").Answer} answer @returns {Promise<string | void>} what to say in its place */
-    async show({ rows }) {
+    async show(answer) {
+      const rows = inOneUnit(answer.rows);
       const known = rows.flatMap((row) => panel.columns.map((column) => valueOf(row, column)).filter((value) => value !== null));
       if (!known.length) {
         return "Nothing in this window.";
@@ -22,7 +24,7 @@ export function sideBySide(panel) {
       const [column] = panel.columns;
       const unit = rows[0].unit ?? "";
       const write = writes(column, unit);
-      const labels = rows.map((row) => labelOf(row, panel.labels) || "all");
+      const labels = rows.map((row) => cut(labelOf(row, panel.labels)) || "all");
       const places = rows.map((_, index) => index);
       const axis = linearAxis(Math.max(...known), writesShort(column, unit));
       await chart.draw(
@@ -50,7 +52,8 @@ export function sideBySide(panel) {
       table.show(["", ...panel.columns.map(({ name }) => name)], () => rows.map((row, index) => [labels[index], ...panel.columns.map((one) => write(valueOf(row, one)))]));
       return undefined;
     },
-    notes: () => /** @type {string[]} */ ([]),
+    /** @param {import("../../api.js").Answer} answer */
+    notes: ({ rows }) => otherUnits(rows),
     close: () => chart.close(),
   };
 }

@@ -38,6 +38,20 @@ export function labelOf(row, labels) {
 }
 
 /**
+ * Those of the rows that one axis can be of: metrics of one name may be measured in several units.
+ * @param {Row[]} rows
+ */
+export function inOneUnit(rows) {
+  return rows.filter((row) => row.unit === rows[0].unit);
+}
+
+/** What is said of the others. @param {Row[]} rows */
+export function otherUnits(rows) {
+  const left = rows.length - inOneUnit(rows).length;
+  return left ? [`${count(left)} rows in other units are not drawn`] : [];
+}
+
+/**
  * A figure as people read it.
  * @param {Column} column
  * @param {string} unit  The row's, of metrics.
