@@ -11,6 +11,8 @@ from harness import ServerProcess
 from payment_spans import FUNCTION, MARKUP, MINUTE, SERVICE, SLOW_CARD, payment_requests
 from playwright.sync_api import expect
 
+from spanhouse_backend.boards.board_file import parse_boards
+
 DASH = "\N{EN DASH}"
 
 
@@ -583,3 +585,21 @@ def test_every_control_can_be_reached_by_tab(view):
         )
     for stop in ("p99.9", "Zoom out", "Show these calls", "REST", "As a table"):
         assert any(text.startswith(stop) for text in reached), (stop, reached)
+
+
+def test_what_is_over_time_can_be_a_panel_of_a_board(view):
+    """The YAML that is shown, and copied, is a panel that asks the same."""
+    view.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    view.open(levels="p50,max", step="5m", filter="duration>1ms")
+    view.page.get_by_role("button", name="As a panel").click()
+    dialog = view.page.get_by_role("dialog", name="As a panel of a board")
+    text = dialog.get_by_label("Text").text_content()
+    ((panel,),) = [board.panels for board in parse_boards(f"boards:\n  - name: a\n    panels:\n{text}").boards]
+    shown = panel.shown()
+    assert (panel.title, shown.question, shown.show) == (f"{FUNCTION} over time", "series", "lines")
+    asked = {"service": SERVICE, "name": FUNCTION, "filter": "duration>1ms", "levels": "p50,p100", "step": "5m"}
+    assert shown.parameters == asked
+    assert findings(view.page) == []
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("button", name="Copied")).to_be_visible()
+    assert view.page.evaluate("navigator.clipboard.readText()") == text

@@ -8,6 +8,8 @@ from harness import ServerProcess
 from otlp_requests import SECOND, request
 from playwright.sync_api import expect
 
+from spanhouse_backend.boards.board_file import parse_boards
+
 MARKUP = '<img src=x onerror="globalThis.hacked = true"><script>globalThis.hacked = true</script>'
 NAMES = [
     MARKUP,
@@ -132,3 +134,19 @@ def test_panels_of_a_board_show_them_as_text(page, watch):
     expect(steps.locator(".hint")).to_have_text(f"{len(NAMES) - 12} more are not drawn")
     assert page.locator("main img, main script, main b").count() == 0
     assert page.evaluate("globalThis.hacked") is None
+
+
+def test_as_panels_of_a_board_they_are_the_same_names(hostile):
+    """In YAML, whatever characters they have."""
+    fields = [{"title": f"{name} over time", "question": "series", "show": "lines", "name": name} for name in NAMES]
+    short = [one for one in fields if len(one["name"]) < 1000] + [{**fields[0], "name": "\x7f\x85\u2028\ufeffnull"}]
+    written = hostile.evaluate(
+        """async (all) => {
+            const build = document.querySelector("link[rel=stylesheet]").href.replace("/style.css", "");
+            const { panelText } = await import(`${build}/js/views/parts/as-panel.js`);
+            return all.map(panelText).join("");
+        }""",
+        short,
+    )
+    (board,) = parse_boards(f"boards:\n  - name: a\n    panels:\n{written}").boards
+    assert [panel.shown().parameters.get("name", "") for panel in board.panels] == [one["name"] for one in short]

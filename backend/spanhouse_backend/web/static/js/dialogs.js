@@ -1,4 +1,4 @@
-/** Two windows over the page: the keys, and the REST calls behind what is shown. */
+/** Windows over the page: the keys, the REST calls behind what is shown, and a text to take along. */
 
 import { calls } from "./api.js";
 import { h } from "./dom.js";
@@ -27,6 +27,11 @@ export function showCalls(title = "REST calls behind this view", made = calls())
     h("ol", { class: "calls" }, made.map(callLine)),
     h("p", {}, "All of the API: ", h("a", { href: "/docs" }, "/docs"), "."),
   );
+}
+
+/** A text to be copied. @param {string} title @param {Node} about @param {string} text */
+export function showText(title, about, text) {
+  open(title, about, h("pre", { class: "code", tabindex: 0, "aria-label": "Text" }, text), h("p", { class: "actions" }, copyButton("Copy", text)));
 }
 
 /** @param {import("./api.js").Call} call */

@@ -8,6 +8,7 @@ import { h } from "../../dom.js";
 import { count, duration, percent } from "../../format.js";
 import { change, current, link } from "../../state.js";
 import { zoneName } from "../../time.js";
+import { asPanelButton } from "../parts/as-panel.js";
 import { asTable } from "../parts/data-table.js";
 import { durationMarks, toAxis } from "./duration-axis.js";
 import { ofFunction } from "./of-function.js";
@@ -44,7 +45,7 @@ export class OverTime extends Panel {
       ["linear", "linear"],
     ]);
     this.wider = h("a", { class: "button", title: "Three times as long a window" }, "Zoom out");
-    this.tools.append(this.levels, this.step.element, this.axis.element, this.wider);
+    this.tools.append(this.levels, this.step.element, this.axis.element, this.wider, asPanelButton(() => panelOf(current())));
     this.table = asTable("Over time, as a table");
     this.body.append(this.chart.element, h("p", { class: "hint" }, "Drag along the time axis to zoom; the browser's Back undoes it."), this.table.element);
     this.zooms = false;
@@ -163,6 +164,12 @@ function stepOf(row, levels) {
     errors: row.errors,
     values: levels.map(([, asked]) => row.percentiles_ns[asked]),
   };
+}
+
+/** The same as a panel of a board, over whatever window is looked at there. @param {import("../../state.js").State} state */
+function panelOf(state) {
+  const levels = chosen(state).map(([, asked]) => asked);
+  return { title: `${state.name} over time`, question: "series", show: "lines", service: state.service, name: state.name, filter: state.filter, levels: levels.join(","), step: state.step ?? "" };
 }
 
 /** @param {import("../../state.js").State} state */
