@@ -4,6 +4,7 @@ A real server with the spans that the dashboard's tests use, seen by Chromium at
 stay small, because every clone of the repository has all of them ever made: take new ones when a view has changed.
 """
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -18,11 +19,13 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browsing import ARGUMENTS, CHROMIUM, fill  # noqa: E402 - the tests' own helpers, found by the line above
+from doc_pages import DOCS, blocks  # noqa: E402
 from harness import EXPORT_LOGS, ServerProcess  # noqa: E402
 from log_records import Made, records  # noqa: E402
 from shop_spans import SLOWER, TRACE, checkout_trace, shop_requests  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
+BOARDS = (DOCS / "boards.md").read_text(encoding="utf-8")
 SIZE = {"width": 1280, "height": 720}
 MOST_BYTES = 150_000
 # What a picture is of: its name, the URL's query, and what is to be seen before it is taken.
@@ -35,6 +38,7 @@ PICTURES = (
     ("functions", "", f".card:has-text('{SLOWER}') >> nth=0"),
     ("function", f"view=function&since=2h&service=search&name={SLOWER}", ".plot .main-svg >> nth=0"),
     ("trace", f"view=trace&trace={TRACE}", "text=send_receipt_email >> nth=0"),
+    ("boards", "view=boards&board=checkout&since=1h", ".board .main-svg >> nth=0"),
     ("logs", "view=logs&since=2h&level=debug&columns=attr.user.tier", ".timeline .main-svg >> nth=0"),
     ("query", f"view=query&show=chart&{urlencode({'sql': SQL})}", ".plot .main-svg >> nth=0"),
 )
@@ -96,7 +100,11 @@ def main() -> None:
         raise SystemExit("needs Chromium: apt-get install chromium")
     expect.set_options(timeout=60_000)
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "data") as server:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        boards = folder / "boards.yaml"
+        boards.write_text(next(block.text for block in blocks(BOARDS) if block.language == "yaml"))
+        server = stack.enter_context(ServerProcess(folder / "data", "--boards", str(boards)))
         fill(server, *shop_requests(), checkout_trace(time.time_ns()))
         server.export(shop_logs(time.time_ns()).SerializeToString(), method=EXPORT_LOGS)
         with sync_playwright() as playwright:

@@ -20,7 +20,7 @@ export class BoardPanel extends Panel {
     super(panel.title, `board-panel-${index}`);
     this.panel = panel;
     this.turns = turns;
-    this.element.classList.add("board-panel", `as-${panel.show}`);
+    this.element.classList.add("board-panel", `show-${panel.show}`);
     this.more = h("a", { class: "more" }, "More");
     this.window = h("small", {});
     this.notes = h("p", { class: "hint" });
