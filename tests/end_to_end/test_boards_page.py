@@ -6,6 +6,7 @@ import pytest
 from doc_pages import DOCS, at, blocks
 from harness import ServerProcess
 
+from spanhouse_backend.boards.board_file import parse_boards
 from spanhouse_backend.boards.shapes import SHAPES
 
 PAGE = (DOCS / "boards.md").read_text(encoding="utf-8")
@@ -46,3 +47,13 @@ def test_the_page_names_every_question_with_all_that_it_can_be_shown_as():
         if question in SHAPES
     }
     assert named == {name: set(shape.shows) for name, shape in SHAPES.items()}
+
+
+def test_the_mistake_that_the_page_shows_is_told_so():
+    """In the page's own example, at the page's own line."""
+    (shown,) = re.findall(r"^--boards: boards.yaml:(\d+): (\S+): ('5' .*): \.\.\. (\(.*\))$", PAGE, re.MULTILINE)
+    (problem,) = parse_boards(EXAMPLE.replace("above: 250ms", "above: 5"))
+    line, field, begins, within = shown
+    assert (problem.line, problem.field) == (int(line), field)
+    assert problem.problem.startswith(begins)
+    assert problem.problem.endswith(within)
