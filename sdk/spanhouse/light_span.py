@@ -106,7 +106,7 @@ class LightSpan(trace.Span, ReadableSurface):
         start = self.start_mono
         durations.append(end - start)
         if len(durations) >= FOLD_AT:
-            site.statistics.fold()  # type: ignore[union-attr]  # there are durations, so there are statistics
+            site.statistics.relieve()  # type: ignore[union-attr]  # there are durations, so there are statistics
         offset = ANCHOR.offset_ns
         if self.parent_id:
             encoded = site.stamp_child(

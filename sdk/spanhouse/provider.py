@@ -43,7 +43,8 @@ class TracerProvider(trace.TracerProvider):
     `sampler`, `resource`, `id_generator` and `span_limits` are the SDK's classes; what is not given comes from the
     `OTEL_*` variables. With `export` (the default) sampled spans go to `endpoint`, or to where
     `OTEL_EXPORTER_OTLP_*` says; with `export=False` only to the processors that are added. `attributes` are added
-    to the resource. Concurrency: `plain`, `processors` and the tracers are replaced under a lock and read without.
+    to the resource. Concurrency: `plain`, `processors` and the tracers are replaced under a lock and read without; a
+    signal handler may capture calls while its thread makes a tracer, so the lock is re-entrant: it makes one too many.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class TracerProvider(trace.TracerProvider):
         self._given_attributes = dict(attributes or {})
         self._resource: Resource | None = None
         self._found: tuple[dict[str, Any], str] | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tracers: dict[tuple[Any, ...], Tracer] = {}
         settings = from_environment(environ, endpoint)
         self.pipeline: Pipeline = Pipeline(settings, self._encode_resource, sender or GrpcSender(settings))
@@ -180,7 +181,7 @@ class TracerProvider(trace.TracerProvider):
 
     def after_fork(self) -> None:
         """In the child: the same service, another instance; locks whose holders may be gone are replaced."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._found is not None:
             given = dict(self._given_resource.attributes or {}) if self._given_resource is not None else {}
             resource.after_fork(self._found[0], {**given, **self._given_attributes}, os.environ)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 UNBOUND: Final = object()
 call_sites: weakref.WeakSet[CallSite] = weakref.WeakSet()
 
-_lock = threading.Lock()
+# Re-entrant: a signal handler may capture calls while its thread makes the provider. Then there are two, and both
+# deliver what they have.
+_lock = threading.RLock()
 _own: TracerProvider | None = None
 _override: TracerProvider | None = None
 
@@ -157,7 +159,7 @@ def exporter_status() -> ExporterStatus:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - the holder may be a thread that does not exist in the child
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     if stats_reporter.any_live():
         unbind_all()  # the first call of each function starts what reports in this process
 

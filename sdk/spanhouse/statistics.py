@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from operator import mul
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from spanhouse import forks, histogram
 from spanhouse.function_stats import FunctionStats, figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 FOLD_AT = 8192
 """Durations that may wait (a third of a megabyte) before a call does the arithmetic itself."""
@@ -26,111 +27,119 @@ CALL_SITE_ATTRIBUTE: Final = "__spanhouse_call_site__"
 """Set on captured functions."""
 
 
+class _Totals(NamedTuple):
+    """What has been added up; replaced as a whole, so that whoever reads it needs no lock."""
+
+    calls: int = 0
+    errors: int = 0
+    total_ns: int = 0
+    squares_ns2: int = 0
+    min_ns: int = 0
+    max_ns: int = 0
+    buckets: Mapping[int, int] = MappingProxyType({})
+    forgotten: int = 0
+
+
 class Statistics:
     """The running statistics of one name.
 
-    Concurrency: callers append to `pending`, which is atomic; `fold` takes from its front under `_lock`, so a
-    duration is counted once; `reset` takes all of it there. It is held for arithmetic only and never with another lock,
-    so nobody waits for long. A failed call is appended as its complement, which keeps the append a single one.
+    Concurrency: callers append to `pending`, which is atomic. Whoever folds works on a copy of its front, and puts the
+    sum in place and takes that front away under `_lock` if the totals are still those he began with, else he begins
+    again: others have added theirs, and each of these times one of them is done. Nothing is called while the lock is
+    held, and CPython runs the handlers of signals between calls only: a handler may interrupt a fold and raise, ask for
+    figures, flush, or wait for threads that fold. A failed call is appended as its complement, which keeps the append
+    a single one.
     """
 
-    __slots__ = (
-        "_buckets",
-        "_calls",
-        "_errors",
-        "_forgotten",
-        "_lock",
-        "_max",
-        "_min",
-        "_squares",
-        "_total",
-        "name",
-        "pending",
-    )
+    __slots__ = ("_lock", "_relieving", "_totals", "name", "pending")
 
     def __init__(self, name: str) -> None:
         self.name: str = name
         self.pending: list[int] = []
-        """Always the same list: captured calls append to it themselves, and `fold` when it is `FOLD_AT` long."""
-        self._calls = self._forgotten = 0
+        """Always the same list: captured calls append to it themselves, and `relieve` when it is `FOLD_AT` long."""
+        self._totals = _Totals()
         self.after_fork()
 
     def reset(self) -> None:
         """Forgets all calls so far."""
-        with self._lock:
-            self._forgotten += self._calls + len(self.pending)
-            self.pending.clear()
-            self._buckets: Counter[int] = Counter()
-            self._calls = self._errors = self._total = self._squares = self._max = 0
-            self._min: int | None = None
+        pending = self.pending
+        while True:
+            totals, count = self._totals, len(pending)
+            fresh = _Totals(forgotten=totals.forgotten + totals.calls + count)
+            with self._lock:  # no calls: see above
+                if self._totals is totals:
+                    del pending[:count]
+                    self._totals = fresh
+                    return
 
     def after_fork(self) -> None:
         """In the child: the calls were the parent's, and a thread that held the lock may be gone."""
         self._lock = threading.Lock()
+        self._relieving = False
         self.reset()
 
     @property
     def seen(self) -> int:
-        """Calls so far, forgotten ones too: a number that grows, a little behind while another thread folds."""
-        return self._forgotten + self._calls + len(self.pending)
+        """Calls so far, forgotten ones too: a number that grows."""
+        totals = self._totals
+        return totals.forgotten + totals.calls + len(self.pending)
 
     def add(self, duration_ns: int, *, failed: bool = False) -> None:
         """Counts one call."""
         pending = self.pending
         pending.append(~duration_ns if failed else duration_ns)
         if len(pending) >= FOLD_AT:
-            self.fold()
+            self.relieve()
 
-    def fold(self) -> None:
-        """Does the arithmetic for what has been appended so far."""
-        with self._lock:
-            count = len(self.pending)
+    def relieve(self) -> None:
+        """Folds, unless another thread is about to, for which a call need not do it as well."""
+        if not self._relieving:
+            self._relieving = True
+            try:
+                self.fold()
+            finally:
+                self._relieving = False
+
+    def fold(self) -> _Totals:
+        """Does the arithmetic for what has been appended so far; what it all comes to."""
+        pending = self.pending
+        while True:
+            totals, count = self._totals, len(pending)
             if not count:
-                return
-            batch = self.pending[:count]
-            del self.pending[:count]
-            durations, failed = _told_apart(batch)
-            self._errors += failed
-            self._calls += count
-            # A function that is called often enough for this to matter is quick, and its durations repeat.
-            counted = Counter(durations)
-            values, weights = list(counted), list(counted.values())
-            weighted = list(map(mul, values, weights))
-            self._total += sum(weighted)
-            self._squares += sum(map(mul, values, weighted))
-            lowest = min(values)
-            self._min = lowest if self._min is None else min(self._min, lowest)
-            self._max = max(self._max, *values)
-            histogram.count_into(self._buckets, counted)
+                return totals
+            sums = _with(totals, pending[:count])
+            with self._lock:  # no calls: see above
+                if self._totals is totals:
+                    del pending[:count]
+                    self._totals = sums
+                    return sums
 
     def read(self) -> FunctionStats:
         """Statistics of every call that has returned."""
-        self.fold()
-        with self._lock:
-            return figures(
-                self.name,
-                calls=self._calls,
-                errors=self._errors,
-                total_ns=self._total,
-                squares_ns2=self._squares,
-                min_ns=self._min or 0,
-                max_ns=self._max,
-                buckets=dict(self._buckets),
-                forgotten=self._forgotten,
-            )
+        return figures(self.name, **self.fold()._asdict())
 
 
-def _told_apart(batch: list[int]) -> tuple[list[int], int]:
-    """The durations of a batch, and how many of them are of failed calls, which were appended as complements.
-
-    A function of its own because its comprehensions may not stand in a block that holds a lock: from Python 3.12 on
-    they run in that block's frame, whose clean-up leaves them out, so a signal handler that raises there would leave
-    the lock held for good.
-    """
+def _with(totals: _Totals, batch: list[int]) -> _Totals:
+    """The totals and a batch of durations, of which those of failed calls are complements."""
     failed = [~duration for duration in batch if duration < 0]
-    if not failed:
-        return batch, 0
-    return [duration for duration in batch if duration >= 0] + failed, len(failed)
+    durations = [duration for duration in batch if duration >= 0] + failed if failed else batch
+    # A function that is called often enough for this to matter is quick, and its durations repeat.
+    counted = Counter(durations)
+    values, weights = list(counted), list(counted.values())
+    weighted = list(map(mul, values, weights))
+    buckets = Counter(totals.buckets)
+    histogram.count_into(buckets, counted)
+    lowest, highest = min(values), max(values)
+    return _Totals(
+        calls=totals.calls + len(batch),
+        errors=totals.errors + len(failed),
+        total_ns=totals.total_ns + sum(weighted),
+        squares_ns2=totals.squares_ns2 + sum(map(mul, values, weighted)),
+        min_ns=min(totals.min_ns, lowest) if totals.calls else lowest,
+        max_ns=max(totals.max_ns, highest),
+        buckets=MappingProxyType(buckets),
+        forgotten=totals.forgotten,
+    )
 
 
 _by_name: dict[str, Statistics] = {}

@@ -74,6 +74,35 @@ signal.signal(signal.SIGALRM, signal.SIG_IGN)
 attempted += 600 * interrupted
 returned += 600 * interrupted
 """
+ADDING_UP = """
+from spanhouse import histogram
+
+count_into = histogram.count_into
+
+def interrupted_count_into(buckets, durations):
+    if threading.current_thread() is threading.main_thread() and not interrupted:
+        signal.raise_signal(signal.SIGALRM)
+    count_into(buckets, durations)
+
+def on_alarm(number, frame):
+    global interrupted
+    interrupted += 1
+    # So many that the thread adds up as well.
+    other = threading.Thread(target=lambda: [work() for _ in range(9_000)])
+    other.start()
+    other.join()
+    assert spanhouse.flush(20)
+    assert spanhouse.stats(work).calls == 9_102
+
+signal.signal(signal.SIGALRM, on_alarm)
+for _ in range(100):
+    work()
+spanhouse.flush(20)
+work()
+histogram.count_into = interrupted_count_into
+assert spanhouse.stats(work).calls == 9_102
+returned = attempted = 9_101
+"""
 TAIL = """
 assert spanhouse.flush(30)
 status = spanhouse.exporter_status()
@@ -114,3 +143,11 @@ def test_a_handler_may_wait_for_threads_that_make_spans_and_flush():
         assert returned == attempted
         assert (exported + failed, queued) == (returned, 0)
         assert len({span.span_id for span in receiver.spans}) == exported + 1
+
+
+def test_a_handler_that_interrupts_the_adding_up_may_do_all_that():
+    """Statistics are added up without holding anybody up: threads, flushes and figures in a handler neither wait for
+    the step that was interrupted nor count a call twice.
+    """
+    with receiving() as receiver:
+        assert run(ADDING_UP, receiver.endpoint) == [1, 9_101, 9_101, 9_101, 0, 0]
