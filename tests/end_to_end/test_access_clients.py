@@ -232,7 +232,9 @@ def test_the_documentations_commands_do_what_it_says(tmp_path):
     if curl is None:
         pytest.skip("curl is not installed")
     page = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
-    make, part, name, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:4]
+    make, part, name, roles, ask = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:5]
+    # Those are run by test_serving_roles.py.
+    assert roles.count("spanhouse serve --roles ") == 2
     make, serve = make.rstrip().rsplit("\n", 1)
     assert serve == "spanhouse serve --tokens tokens"
     part, serve = part.rstrip().rsplit("\n", 1)

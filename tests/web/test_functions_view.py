@@ -155,6 +155,29 @@ def test_a_filter_is_the_apis(functions, served, window):
     expect(page.locator("tbody tr[aria-rowindex]")).to_have_count(len(FUNCTIONS))
 
 
+def test_what_is_learnt_of_rows_that_are_gone_changes_no_others(page, functions, served, window):
+    """Trends of the rows before a filter may come after its own: they do not bring the numbers of those rows back."""
+    trends, answers = [], []
+    # Those of the rows before: as they are asked for, and once more while the others are on their way.
+    page.route("**/api/v1/trends?*", lambda route: trends.append(route) if len(trends) < 2 else route.continue_())
+    with page.expect_request("**/api/v1/trends?*"):
+        functions()
+    page.route("**/api/v1/functions?*filter=*", lambda route: answers.append(route))
+    page.get_by_label("Filter").first.fill("service=billing duration>1ms")
+    with page.expect_request("**/api/v1/functions?*filter=*"):
+        page.keyboard.press("Enter")
+    with page.expect_request("**/api/v1/trends?*"):
+        page.locator("div.table").dispatch_event("scroll")
+    answers[-1].continue_()
+    asked = {**window, "filter": "service=billing duration>1ms"}
+    expected = served.get("/api/v1/functions", **asked).json()["rows"]
+    shows(page, [row["name"] for row in expected])
+    with page.expect_response("**/api/v1/trends?*"):
+        trends[-1].continue_()
+    expect(page.locator("tbody tr[aria-rowindex] svg")).to_have_count(len(expected))
+    assert column(page, "Calls") == [f"{row['calls']:,}" for row in expected]
+
+
 def test_a_wrong_filter_is_pointed_at(functions, served, window, watch):
     """What the API says, under the field, with a mark at its column; what was shown stays."""
     watch.allow("status of 400")

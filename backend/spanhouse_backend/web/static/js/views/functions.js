@@ -293,7 +293,7 @@ class Functions {
 
   /** The trends of rows that can be seen, in as few requests as the filter's length allows. @param {FunctionRow[]} rows */
   async askTrends(rows) {
-    const { signal, trends } = this;
+    const { signal, trends, answer: shown } = this;
     const state = current();
     const missing = rows.filter((row) => !trends.has(keyOf(row)));
     for (const row of missing) {
@@ -304,6 +304,10 @@ class Functions {
         const { since, until, service, zone } = state;
         const timezone = zoneName(zone);
         const answer = await ask("trends", { since, until, service, filter, timezone, limit: MOST }, { signal });
+        // The rows may be gone meanwhile, and others that are called the same there: those have been asked about anew.
+        if (this.answer !== shown) {
+          return;
+        }
         for (const { service: of, name, percentile_ns } of answer.rows) {
           trends.set(keyOf({ service: of, name }), percentile_ns);
         }
@@ -311,6 +315,9 @@ class Functions {
       } catch (error) {
         if (!signal.aborted) {
           console.warn("no trends:", error);
+        }
+        if (this.answer !== shown) {
+          return;
         }
         missing.filter((row) => trends.get(keyOf(row)) === null).forEach((row) => trends.delete(keyOf(row)));
         return;
