@@ -7,6 +7,9 @@ READY := .venv/.installed
 # One more than there are cores: many tests wait for something.
 TEST_JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 1) + 1 )))
 
+# Some containers set it. The tests start hundreds of processes, each of which would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 CHAOS_ROUNDS ?= 20
 SECONDS ?= 60
 

@@ -69,7 +69,8 @@ def elsewhere(full, tmp_path, monkeypatch):
     for shell in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (tmp_path / shell).mkdir(parents=True)
     (tmp_path / "rules.yaml").write_text("rules: [{rule: alive, kind: absence, service: checkout}]")
-    (tmp_path / "boards.yaml").write_text("boards: [{name: all, panels: [{title: all, question: series, show: lines}]}]")
+    panel = "{title: all, question: series, show: lines}"
+    (tmp_path / "boards.yaml").write_text(f"boards: [{{name: all, panels: [{panel}]}}]")
     (tmp_path / "token").write_text("t0ken")
     (tmp_path / "token").chmod(0o600)
     return environment
