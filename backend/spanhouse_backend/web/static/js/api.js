@@ -42,8 +42,9 @@ export class Unreachable extends Error {
 
 /** @type {Map<string, {tag: string, answer: any}>} */
 const kept = new Map();
-/** @type {Map<string, Call>} */
+/** @type {Map<string, Call & {turn: number}>} */
 const made = new Map();
+let turns = 0;
 
 /**
  * The answer to a question; parameters that are "" are left out.
@@ -112,9 +113,9 @@ export function scope({ since, until, service, filter }) {
   return { since, until, service, filter };
 }
 
-/** What was asked since the last `forgetCalls`, once each, in order. @returns {Call[]} */
+/** What was asked since the last `forgetCalls`, once each, as it was asked, in whatever order answers came. @returns {Call[]} */
 export function calls() {
-  return [...made.values()];
+  return [...made.values()].sort((one, other) => one.turn - other.turn);
 }
 
 /** For when another view begins. */
@@ -124,6 +125,7 @@ export function forgetCalls() {
 
 /** @param {string} url @param {AbortSignal} [signal] @returns {Promise<Response>} */
 async function answered(url, signal) {
+  const turn = turns++;
   for (let attempt = 1; ; attempt += 1) {
     const begun = performance.now();
     let response;
@@ -131,10 +133,10 @@ async function answered(url, signal) {
       response = await fetch(url, { signal, headers: { Accept: "application/json" } });
     } catch (error) {
       signal?.throwIfAborted();
-      note(url, { status: 0 });
+      note(url, { status: 0 }, turn);
       throw new Unreachable();
     }
-    note(url, { status: response.status, milliseconds: performance.now() - begun });
+    note(url, { status: response.status, milliseconds: performance.now() - begun }, turn);
     if (response.ok) {
       return response;
     }
@@ -165,9 +167,14 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** Notes that this is behind what is shown, or what became of it. @param {string} url @param {Partial<Call>} what */
-export function note(url, what) {
-  made.set(url, { url, status: 0, milliseconds: 0, rows: 0, ...made.get(url), ...what });
+/**
+ * Notes that this is behind what is shown, or what became of it.
+ * @param {string} url
+ * @param {Partial<Call>} what
+ * @param {number} [turn]  When it was asked, if that was not now: its place among the others. One that has a place keeps it.
+ */
+export function note(url, what, turn = turns++) {
+  made.set(url, { url, status: 0, milliseconds: 0, rows: 0, turn, ...made.get(url), ...what });
 }
 
 /** @param {string} key @param {any} value @param {{source?: string}} [context] */
