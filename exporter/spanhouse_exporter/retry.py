@@ -16,6 +16,8 @@ UNUSABLE = "UNUSABLE"
 _RETRYABLE = frozenset(("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"))
 _FIRST_CEILING_SECONDS, _HIGHEST_CEILING_SECONDS = 0.2, 30.0
 _LEAST_SECONDS = 0.02
+_CHANCE = random.SystemRandom()
+"""Not the module's own: a host that seeds that draws the numbers it would draw without us, in whichever thread."""
 _TOO_LARGE = re.compile(r"larger than|exceeds? (the )?max", re.IGNORECASE)
 """How gRPC's implementations (and our server) put it; the code alone may also mean a quota or an overload."""
 
@@ -53,4 +55,4 @@ class Backoff:
         least = retry_delay or 0.0
         ceiling = max(self._ceiling, min(least, _HIGHEST_CEILING_SECONDS))
         self._ceiling = min(2 * ceiling, _HIGHEST_CEILING_SECONDS)
-        return max(_LEAST_SECONDS, least + random.uniform(0, ceiling))  # noqa: S311 - jitter
+        return max(_LEAST_SECONDS, least + _CHANCE.uniform(0, ceiling))

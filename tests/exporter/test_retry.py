@@ -77,8 +77,7 @@ def test_any_trailer_is_read_without_harm(trailer):
 
 def test_waits_are_drawn_from_a_range_that_doubles():
     """OTLP, "Failures": exponential backoff with jitter; RetryInfo is the least, and the growth starts from it."""
-    random.seed(1)
-    rounds = [[backoff.next_wait() for _ in range(12)] for backoff in (Backoff() for _ in range(300))]
+    rounds = [[backoff.next_wait() for _ in range(12)] for backoff in (Backoff() for _ in range(1000))]
     ceilings = [max(waits) for waits in zip(*rounds, strict=True)]
     for number, ceiling in enumerate(ceilings):
         expected = min(0.2 * 2**number, 30)
@@ -87,3 +86,15 @@ def test_waits_are_drawn_from_a_range_that_doubles():
     backoff = Backoff()
     assert [backoff.next_wait(4) >= 4 for _ in range(5)] == [True] * 5
     assert max(Backoff().next_wait(4) for _ in range(300)) > 7
+
+
+def test_the_hosts_random_numbers_are_its_own():
+    """A program that seeds `random` to be repeatable is, whatever waits are drawn in its process."""
+    random.seed(1)
+    alone = [random.random() for _ in range(3)]
+    random.seed(1)
+    beside = []
+    for _ in range(3):
+        Backoff().next_wait()
+        beside.append(random.random())
+    assert beside == alone
