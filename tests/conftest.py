@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import patient_examples  # noqa: F401 - for every test of these folders
 import pytest
 from harness import ServerProcess
 

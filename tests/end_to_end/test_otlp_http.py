@@ -258,7 +258,7 @@ WRONG_INSIDE = st.binary(max_size=100).map(lambda inside: b"\x0a" + bytes([len(i
     ),
     media_type=st.sampled_from([PROTOBUF, JSON]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_whatever_is_sent_is_never_the_servers_fault(shared_server, body, media_type):
     response = post(shared_server, body, media_type)
     assert response.status_code in (200, 400)

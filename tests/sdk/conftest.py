@@ -1,5 +1,6 @@
 import os
 
+import patient_examples  # noqa: F401 - as the conftest above, without which these tests are also run
 import pytest
 from otlp_receiver import receiving
 

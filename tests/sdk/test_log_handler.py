@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import pytest
 from harness import PATIENCE_SECONDS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.instrumentation.log_utils import std_to_otel
@@ -498,7 +498,7 @@ _VALUES = st.recursive(
     added=st.dictionaries(_TEXT | st.integers() | st.none(), _VALUES, max_size=6),
     limit=st.none() | st.integers(0, 8),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_whatever_is_added_is_a_record_that_the_official_classes_read(message, added, limit):
     """No extra raises or makes bytes that are no record; each is an attribute under its key, or counted as dropped."""
     fields = set(vars(logging.makeLogRecord({})))

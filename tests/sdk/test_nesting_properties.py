@@ -75,7 +75,7 @@ def as_async_generator(tree, path):
     return node
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(trees, min_size=1, max_size=4))
 def test_threads(roots):
     """Each thread has its own stack."""
@@ -91,7 +91,7 @@ def test_threads(roots):
         assert parents_in(spans) == wanted
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(trees, min_size=1, max_size=4))
 def test_tasks(roots):
     """Tasks inherit the context in which they were made, and change only their own."""
@@ -107,7 +107,7 @@ def test_tasks(roots):
         assert parents_in(spans) == wanted
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(trees, min_size=1, max_size=4), st.data())
 def test_generators_stepped_in_any_order(roots, data):
     """Generators of one thread, interleaved at random, some abandoned: none sees another's context."""
@@ -133,7 +133,7 @@ def test_generators_stepped_in_any_order(roots, data):
             assert label((number,)) in seen
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(trees, min_size=1, max_size=4), st.integers(1, 5))
 def test_async_generators_in_tasks(roots, most):
     """Consumed to the end or closed early, in tasks that run into each other."""

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spanhouse_backend.declared.plain_yaml import NotPlainError, read_plain_yaml
@@ -69,7 +69,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_a_yaml_library_writes_is_read_back(value):
     """Held against PyYAML's own writer, texts in quotes so that none is a null."""
@@ -78,7 +77,6 @@ def test_what_a_yaml_library_writes_is_read_back(value):
         assert read_plain_yaml(written).value == value
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text):
     """Nothing but NotPlainError comes out, whatever goes in."""

@@ -43,14 +43,14 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(st.one_of(st.binary(max_size=80), NESTED, mutated()))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_what_is_framed_is_what_the_official_parser_sees(data):
     check_framing(data)
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_message_of_the_official_classes_is_framed(signal, data):
     sent = data.draw(MESSAGES[REQUESTS[signal]])
     framed = frame(sent, signal=signal)
@@ -61,7 +61,7 @@ def test_every_message_of_the_official_classes_is_framed(signal, data):
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
 @given(data=st.one_of(NESTED, mutated()))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_what_the_official_parser_takes_is_framed(signal, data):
     """But for groups, which protobuf gave up before there was OTLP, and lengths of more than 64 bits.
 

@@ -53,7 +53,7 @@ def nested(depth: int, kind: str) -> dict[str, Any]:
     "kind", [ExportTraceServiceRequest, ExportLogsServiceRequest, ExportMetricsServiceRequest], ids=lambda k: k.__name__
 )
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_message_comes_back_from_its_json_as_it_was(kind, data):
     message = data.draw(messages(kind))
     back = kind.FromString(Converter(kind.DESCRIPTOR)(json.dumps(otlp_json(message)).encode()))
@@ -74,14 +74,14 @@ ANY_JSON = st.recursive(
 
 
 @given(st.one_of(ANY_JSON, ANY_JSON.map(lambda spans: with_span(name=spans, attributes=spans, links=[spans]))))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_json_check_json(document):
     check_json(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("kind", REQUESTS.values(), ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_good_document_with_something_else_in_one_place_check_json(kind, data):
     document = {"resourceSpans": [], **otlp_json(data.draw(messages(kind)))}
     place: Any = document
@@ -95,7 +95,7 @@ def test_a_good_document_with_something_else_in_one_place_check_json(kind, data)
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_converted_or_refused(body):
     check_json(body)
 

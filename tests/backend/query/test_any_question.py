@@ -156,7 +156,7 @@ def stored(house):
 
 
 @pytest.mark.parametrize("question", [question for question in QUESTIONS if question.name not in {"trace", "log"}])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_parameters_that_make_sense_are_answered_as_described(house, question, data):
     values = VALUES | OWN.get(question.name, {})
@@ -174,7 +174,7 @@ def test_any_parameters_that_make_sense_are_answered_as_described(house, questio
     document_model(question).model_validate_json(response.content, strict=True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(text=RECORD_FILTERS)
 def test_a_filter_over_records_and_its_negative_share_the_records_between_them(house, text):
     """And the timeline counts as many as are found one by one."""
@@ -186,7 +186,7 @@ def test_a_filter_over_records_and_its_negative_share_the_records_between_them(h
     assert house.ask(Timeline, filter=text, **window).records == len(found)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(text=FILTERS)
 def test_a_filter_and_its_negative_share_the_spans_between_them(house, text):
     """And the table of functions counts the spans that are found one by one."""

@@ -94,7 +94,7 @@ GAPS = [" ", "\n", "\t", "\r", "\f", "\v", "\u00a0", "\u3000", "/**/", "/* ' */"
     quoted=st.sampled_from(["file", "`file`", '"file"', "FILE", "`f\\x69le`", '"fi\\x6ce"']),
     tail=st.sampled_from(["", ";", " ;; ", " -- x", " /* x", " FORMAT JSON", "\0", "\n\n"]),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_no_spelling_of_a_forbidden_call_gets_through(refusal, canary, statement, gap, swapped, quoted, tail):
     """Case, white space, comments, quotes and escapes change nothing: the engine's own tree has the one name."""
     spelled = _spread(_swap_case(statement) if swapped else statement, gap)
@@ -103,7 +103,7 @@ def test_no_spelling_of_a_forbidden_call_gets_through(refusal, canary, statement
 
 
 @given(st.text(max_size=200) | st.lists(st.sampled_from(" ".join(HOSTILE).split()), max_size=30).map(" ".join))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_text_is_answered_or_refused(house, watched, canary, text):
     """Nothing but our own errors comes of what is not SQL at all, and what is run reads no file."""
     reader = SqlReader(watched, house.store.database)
