@@ -61,6 +61,11 @@ class FunctionPage:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def at_rest(self, element: Locator) -> FloatRect:
+        """Where it is on the screen, once no panel that is near has yet to come and it stays there."""
+        self.page.wait_for_function(_NOTHING_IS_AWAITED)
+        return _at_rest(element)
+
     def traces(self, name: str) -> list[dict[str, Any]]:
         """What the chart of a panel is drawn from."""
         plot = self.part(name).locator(".plot")

@@ -529,20 +529,20 @@ def test_a_panel_that_is_refused_says_why_and_leaves_the_others_alone(view, watc
 
 
 def test_a_refresh_keeps_what_somebody_looks_at(view):
-    """Scroll position, what is open, and the row that the keyboard is on; the numbers are asked for again."""
+    """Its place on the screen, what is open, and the row that the keyboard is on; the numbers are asked for again."""
     view.open()
     part = view.seen("slowest")
     link = part.get_by_role("link").nth(2)
     link.focus()
     trace = link.inner_text()
-    before = view.page.evaluate("scrollY")
-    assert before > 0
+    before = view.at_rest(link)
+    assert view.page.evaluate("scrollY") > 0
     asked = len([question for question in view.questions() if question.startswith("slowest")])
     with view.page.expect_response(lambda answer: "/api/v1/slowest" in answer.url):
         view.page.keyboard.press("r")
     eventually(lambda: len([one for one in view.questions() if one.startswith("slowest")]), asked + 1)
     expect(view.page.locator("main")).to_have_attribute("aria-busy", "false")
-    assert view.page.evaluate("scrollY") == before
+    assert view.at_rest(link) == before
     expect(view.page.locator("a:focus")).to_have_text(trace)
 
 
