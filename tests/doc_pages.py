@@ -102,7 +102,9 @@ def check(block: Block, printed: str) -> None:
 
 def at(text: str, server: ServerProcess) -> str:
     """`text` with the addresses of `server` for those of one on its default ports."""
-    return text.replace("127.0.0.1:4318", server.http).replace("127.0.0.1:4317", server.grpc)
+    # In one go: the port of one, such as 43179, may begin with the default of the other.
+    addresses = {"127.0.0.1:4317": server.grpc, "127.0.0.1:4318": server.http}
+    return re.sub(r"127\.0\.0\.1:431[78]\b", lambda default: addresses[default[0]], text)
 
 
 def environment(folder: Path, server: ServerProcess) -> dict[str, str]:
