@@ -1,13 +1,11 @@
 """What rules find in spans that are really stored, against figures known beforehand."""
 
-import time
-
 import pytest
 from compared_windows import spread_calls
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otlp_requests import request
-from query_house import MINUTE
+from query_house import HOUR, MINUTE, MONDAY_10H
 
 from spanhouse_backend.alerts.rule_file import RuleFile, parse_rules
 from spanhouse_backend.alerts.rules import KINDS
@@ -16,13 +14,12 @@ from spanhouse_backend.query.wire import document
 MS = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def now():
-    return time.time_ns()
+# Not the clock's time: what is drawn by chance, and where windows cut it, is the same on every run.
+NOW = MONDAY_10H + 3 * HOUR
 
 
 @pytest.fixture
-def judge(house, now):
+def judge(house):
     """Judges one rule against the house: `judge("percentile", service=.., above="250ms")`."""
 
     def run(kind, **fields):
@@ -31,15 +28,15 @@ def judge(house, now):
         assert isinstance(rules, RuleFile), rules
         (rule,) = rules.rules
         asked = rule.asks()
-        return rule.judge(document(house.ask(asked.question, now_ns=now, **asked.texts)))
+        return rule.judge(document(house.ask(asked.question, now_ns=NOW, **asked.texts)))
 
     return run
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stored(house, now):
+def stored(house):
     """A fast function and a slow one; one that fails in one of ten calls; one with five calls only."""
-    ago = now - 5 * MINUTE
+    ago = NOW - 5 * MINUTE
     failing = request("alerts", [MS] * 100, name="failing", start_ns=ago)
     for span in failing.resource_spans[0].scope_spans[0].spans[:10]:
         span.status.code = 2
@@ -134,16 +131,20 @@ def test_what_was_never_there_is_absent(judge):
 
 
 @pytest.fixture(scope="module")
-def regressed(house, now):
-    """Two hours of three functions: one 30% slower in the second, one failing, one the same; and a fourth, rare."""
-    before, after = now - 130 * MINUTE, now - 60 * MINUTE
+def regressed(house):
+    """Two hours of three functions: one 30% slower in the second, one failing, one the same; and a fourth, rare.
+
+    Gives the number of calls that failed.
+    """
+    before, after = NOW - 130 * MINUTE, NOW - 60 * MINUTE
+    failed = 0
     for name, factor, errors in (("slower", 1.3, 0), ("failing", 1, 0.1), ("same", 1, 0)):
-        house.insert(
-            spread_calls("regressed", name, before),
-            spread_calls("regressed", name, after, factor=factor, error_share=errors),
-        )
+        worse = spread_calls("regressed", name, after, factor=factor, error_share=errors)
+        house.insert(spread_calls("regressed", name, before), worse)
+        failed += sum(span.status.code == 2 for span in worse.resource_spans[0].scope_spans[0].spans)
     for start in (before, after):
         house.insert(spread_calls("regressed", "rare", start, calls=10))
+    return failed
 
 
 WINDOWS = {"baseline": "130m..70m", "window": "60m", "service": "regressed"}
@@ -159,7 +160,8 @@ def test_a_regression_is_the_verdict_of_compare(judge, regressed):
     assert slower.says.startswith("slower (typical")
     assert slower.says.endswith(f" > {slower.calls:,} calls")
     assert failing.group["name"] == "failing"
-    assert failing.says.startswith("more errors: 0 > 1")
+    assert failing.says.startswith(f"more errors: 0 > {regressed} (p ")
+    assert failing.says.endswith("), of 1,800 > 1,800 calls")
 
 
 @pytest.mark.parametrize(
