@@ -7,6 +7,7 @@ twice.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -28,6 +29,8 @@ WATCH_SECONDS = 2.0
 # Read and stored together, so that they share an insert.
 _FILES_AT_ONCE = 16
 _BYTES_AT_ONCE = 32 << 20
+# As long as senders get for requests that are under way when a server stops.
+_FINISH_SECONDS = 10.0
 # The spool among the senders: it takes its turn as any connection does.
 _SENDER = "spool"
 
@@ -107,13 +110,13 @@ class SpoolReader:
         """Stores every file that nobody else has taken; how many were stored.
 
         A file that is no whole request is set aside in `corrupt/`. Raises StoreUnavailable or Overloaded when the store
-        cannot take more now: what is left stays where it is.
+        cannot take more now: what is left stays where it is. When cancelled it ends what it has begun first.
         """
         stored = 0
         names = await asyncio.to_thread(self._names)
         while names:
             taken = await asyncio.to_thread(self._claim, names)
-            outcomes = await asyncio.gather(*(self._deliver(*one) for one in taken), return_exceptions=True)
+            outcomes = await self._deliver_all(taken)
             stored += outcomes.count(True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
@@ -139,6 +142,22 @@ class SpoolReader:
             except MalformedData as error:
                 self._set_aside(taken, error)
         return claimed
+
+    async def _deliver_all(self, claimed: list[tuple[_Taken, bytes]]) -> list[bool | BaseException]:
+        """What `_deliver` returned or raised for each.
+
+        A file that is left behind though its records are stored is known again for a day only: who stopped a server
+        in that moment and started it after a weekend would find them twice. So cancelling waits for the store, which
+        cannot wait for the canceller; and not longer than `_FINISH_SECONDS`, after which every file is released as it
+        is.
+        """
+        delivering = asyncio.gather(*(self._deliver(*one) for one in claimed), return_exceptions=True)
+        try:
+            return await asyncio.shield(delivering)
+        except asyncio.CancelledError:
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(delivering, _FINISH_SECONDS)
+            raise
 
     async def _deliver(self, taken: _Taken, request: bytes) -> bool:
         """True when stored, False when set aside; any other error leaves the file for another time."""

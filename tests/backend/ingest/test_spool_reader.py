@@ -8,6 +8,7 @@ import pytest
 from otlp_requests import SECOND, log_request, request
 
 from spanhouse_backend.errors import MalformedData, StoreUnavailable
+from spanhouse_backend.ingest import spool
 from spanhouse_backend.ingest.admission import Admission, Claim
 from spanhouse_backend.ingest.answer import Intake
 from spanhouse_backend.ingest.framing import NO_LIMIT, Framed, frame
@@ -22,12 +23,16 @@ class Commits:
     """Takes what the group commit would; refuses what it is told to."""
 
     def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
         self.taken: list[bytes] = []
         self.signals: list[Signal] = []
         self.refuse: Exception | None = None
 
     async def __call__(self, request: Framed, _claim: Claim) -> Rejection:
-        await asyncio.sleep(0)
+        self.begun.set()
+        await self.may_end.wait()
         framed = b"".join(request.elements)
         if b"undecodable" in framed:
             raise MalformedData("does not decode")
@@ -152,6 +157,43 @@ def test_what_the_store_cannot_take_now_stays(tmp_path):
     assert all(path.exists() for path in paths)
     commits.refuse = None
     assert take_in(tmp_path, commits) == 3
+
+
+async def stopped_while_storing(directory, commits, then):
+    """Cancels a reader that waits for the store, as a server that stops does, and calls `then` when it waits on."""
+    commits.may_end.clear()
+    watching = asyncio.create_task(reader(directory, commits).watch())
+    await commits.begun.wait()
+    watching.cancel()
+    for _ in range(100):  # turns of the loop: to end takes it a few
+        await asyncio.sleep(0)
+    assert not watching.done()
+    then()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+
+
+def test_a_server_that_stops_ends_what_it_has_begun(tmp_path):
+    """Else a file stays whose spans are stored, and is stored once more by a server that starts days later."""
+    for number in range(20):
+        write(tmp_path, number, good(number))
+    commits = Commits()
+    asyncio.run(stopped_while_storing(tmp_path, commits, commits.may_end.set))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert commits.taken == [stored(number) for number in range(len(commits.taken))]
+    assert left == [f"{number:020}-1-0.otlp" for number in range(len(commits.taken), 20)]
+    assert 0 < len(left) < 20  # nor does it begin anew
+
+
+def test_a_store_that_never_answers_does_not_keep_a_server_from_stopping(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "_FINISH_SECONDS", 1.0)
+    path = write(tmp_path, 1, good(1))
+    commits = Commits()
+    asyncio.run(stopped_while_storing(tmp_path, commits, lambda: None))
+    assert commits.taken == []
+    assert path.exists()
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free for the next
 
 
 def test_unfinished_files_and_links_are_not_touched(tmp_path):
