@@ -144,10 +144,11 @@ def _while_busy(house, sandbox, then):
     reader = SqlReader(sandbox, house.store.database)
 
     async def work():
-        numbers = f"numbers({next(_ENDLESS)})"
-        endless = asyncio.ensure_future(reader.run(f"SELECT sum(number) FROM {numbers}", {}, "TSV"))
-        processes = f"SELECT count() FROM system.processes WHERE query LIKE '%{numbers}%'"
-        while not (await house.store.fetch(f"{processes} AND query NOT LIKE '%processes%'", {})).rows[0][0]:
+        statement = f"SELECT sum(number) FROM numbers({next(_ENDLESS)})"
+        endless = asyncio.ensure_future(reader.run(statement, {}, "TSV"))
+        # Begins with it: while it is only parsed, the parser's statement has it in a literal.
+        running = f"SELECT count() FROM system.processes WHERE query LIKE '{statement}%'"
+        while not (await house.store.fetch(running, {})).rows[0][0]:
             await asyncio.sleep(0.01)
         try:
             return await then(reader)
