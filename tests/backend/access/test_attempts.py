@@ -115,7 +115,8 @@ def test_the_log_is_bounded_and_says_what_it_left_out(caplog):
 
     with caplog.at_level(logging.WARNING):
         run(storm())
-    lines = [record.getMessage() for record in caplog.records]
+    # Its own alone: what other tests left to other threads, or to be collected, may be logged now too.
+    lines = [record.getMessage() for record in caplog.records if record.name == attempts.__name__]
     assert lines[:2] == ["refused 192.0.2.1: wrong", "refused 192.0.2.1: wrong (refused 2 times of late)"]
     assert len([line for line in lines if "192.0.2.1:" in line]) == 7
     assert lines[-2:] == ["147 more refusals were not logged", "refused 192.0.2.9: wrong"]
