@@ -30,13 +30,14 @@ class ClickHouse:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._port_file = directory.with_name(directory.name + ".port")
+        # Bound beside the server and never listening: while the server is dead, nobody else is given its port.
+        self._held = socket.socket()
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
-        if self.port:
-            self._port_file.write_text(str(self.port))
+        self._port_file.write_text(str(self.port))
         front = Path(__file__).with_name("clickhouse_front.py")
         command = [sys.executable, str(front), str(self._directory), str(self._port_file), USER, PASSWORD]
         # It leaves copies of schemas in the folder it was started in.
@@ -49,9 +50,6 @@ class ClickHouse:
         return self
 
     def _answers(self) -> bool:
-        if not self._port_file.exists():
-            return False
-        self.port = int(self._port_file.read_text())
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
@@ -62,10 +60,14 @@ class ClickHouse:
         self.process.wait()
 
     def __enter__(self) -> Self:
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port = self._held.getsockname()[1]
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._held.close()
 
     def url(self, database: str, port: int = 0) -> str:
         """As --clickhouse takes it; the password comes by `password_file`."""
