@@ -63,8 +63,8 @@ def test_a_server_that_comes_up_later_is_waited_for(tmp_path):
         clickhouse.kill()
         where = address(clickhouse, wait_seconds=60)
         starting = threading.Timer(1.5, clickhouse.start)
-        starting.start()
         begun = time.monotonic()
+        starting.start()
         take(where)
         assert time.monotonic() - begun > 1
         starting.join()
