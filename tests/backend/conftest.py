@@ -8,13 +8,10 @@ from query_house import QueryHouse
 
 from spanhouse_backend.store.embedded import Embedded
 
-# Modules whose tests are run over the embedded engine, and again over a ClickHouse server.
-OVER_BOTH = {"test_attributes", "test_compare", "test_delete", "test_faces", "test_filters", "test_formats"}
-OVER_BOTH |= {"test_functions", "test_spans", "test_trace"}
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "house" in metafunc.fixturenames and metafunc.module.__name__ in OVER_BOTH:
+    """Runs what is marked `over_both_stores` over the embedded engine, and again over a ClickHouse server."""
+    if "house" in metafunc.fixturenames and metafunc.definition.get_closest_marker("over_both_stores"):
         metafunc.parametrize("house", ["embedded", "server"], indirect=True, scope="session")
 
 

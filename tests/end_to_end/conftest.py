@@ -6,12 +6,10 @@ import pytest
 from clickhouse_servers import Door, spanhouse_on
 from harness import ServerProcess
 
-# Modules whose tests are run with a server over the embedded engine, and again with one over a ClickHouse server.
-OVER_BOTH = {"test_bad_input", "test_client"}
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "shared_server" in metafunc.fixturenames and metafunc.module.__name__ in OVER_BOTH:
+    """Runs what is marked `over_both_stores` with a server over each."""
+    if "shared_server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("over_both_stores"):
         metafunc.parametrize("shared_server", ["embedded", "clickhouse"], indirect=True, scope="module")
 
 

@@ -8,6 +8,8 @@ from harness import EXPORT, EXPORT_LOGS, ServerProcess, stored_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_requests import log_request, request
 
+pytestmark = pytest.mark.over_both_stores
+
 OK, INVALID = grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT
 
 

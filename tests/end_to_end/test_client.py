@@ -18,6 +18,8 @@ from spanhouse.query import rows as client_rows
 from spanhouse.query.questions import AsyncQuestions, Questions
 from spanhouse_backend.query.questions import ADMIN_QUESTIONS, QUESTIONS
 
+pytestmark = pytest.mark.over_both_stores
+
 MINUTE_NS = 60_000_000_000
 # Two hours ago, in whole minutes; spans of last year would have expired.
 START_NS = (time.time_ns() // MINUTE_NS - 120) * MINUTE_NS

@@ -11,6 +11,8 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.filters import attribute_name, field
 from spanhouse_backend.query.questions.attributes import AttributeImpact, AttributeRow, Attributes
 
+pytestmark = pytest.mark.over_both_stores
+
 DAY = {"since": "2026-01-05T00:00Z", "until": "2026-01-06T00:00Z"}
 
 

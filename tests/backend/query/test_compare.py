@@ -11,6 +11,8 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.questions.compare import BLOCKS, Compare, cut
 from spanhouse_backend.query.times import Window
 
+pytestmark = pytest.mark.over_both_stores
+
 SERVICE = "comparing"
 # An hour of each; "now" is at the end of the second.
 BASELINE, CANDIDATE, NOW = MONDAY_10H, MONDAY_10H + HOUR, MONDAY_10H + 2 * HOUR

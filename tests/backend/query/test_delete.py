@@ -12,6 +12,8 @@ from spanhouse_backend.query.questions.spans import Spans
 from spanhouse_proto.query_pb2 import DeleteLogsRequest, DeleteRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
+pytestmark = pytest.mark.over_both_stores
+
 DAY = {"since": "2026-01-05T00:00Z", "until": "2026-01-06T00:00Z"}
 
 

@@ -32,6 +32,8 @@ from spanhouse_backend.store.landing import METRICS
 from spanhouse_proto.query_pb2 import AskRequest, DeleteRequest, FunctionsRequest, TraceRequest
 from spanhouse_proto.query_pb2_grpc import QueryStub
 
+pytestmark = pytest.mark.over_both_stores
+
 WINDOW = {"since": "2026-01-05T10:00Z", "until": "2026-01-05T10:01:30Z"}
 
 

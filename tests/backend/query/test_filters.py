@@ -25,6 +25,8 @@ from spanhouse_backend.query.filters import (
 from spanhouse_backend.query.questions.functions import Functions
 from spanhouse_backend.query.vocabulary import RECORDS, SPANS, Field
 
+pytestmark = pytest.mark.over_both_stores
+
 NAME, TIER = Field("text", "SpanName"), Field("attribute", "SpanAttributes", "tier")
 
 

@@ -16,6 +16,8 @@ from spanhouse_backend.query.formats import ARROW, CSV, JSON, answer_table, chos
 from spanhouse_backend.query.questions import QUESTIONS
 from spanhouse_backend.query.zstd import zstd
 
+pytestmark = pytest.mark.over_both_stores
+
 WINDOW = "since=2026-01-05T10:00Z&until=2026-01-05T10:02Z&service=formats"
 
 

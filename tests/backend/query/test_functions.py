@@ -15,6 +15,8 @@ from query_house import HOUR, MINUTE, MONDAY_10H
 
 from spanhouse_backend.query.questions.functions import SORTS, FunctionRow
 
+pytestmark = pytest.mark.over_both_stores
+
 TOMORROW = MONDAY_10H + 24 * HOUR
 LEVELS = {"p50_ns": 0.5, "p90_ns": 0.9, "p95_ns": 0.95, "p99_ns": 0.99, "p999_ns": 0.999}
 PROMISE = 0.006

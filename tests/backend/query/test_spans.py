@@ -15,6 +15,8 @@ from spanhouse_backend.errors import InvalidQuestion
 from spanhouse_backend.query.questions.errors import ErrorRow, Errors
 from spanhouse_backend.query.questions.spans import EventRow, LinkRow, RecordedSpan, Slowest, Spans
 
+pytestmark = pytest.mark.over_both_stores
+
 SERVICE = "pages"
 DAY = {"since": "2026-01-05T00:00Z", "until": "2026-01-06T00:00Z"}
 

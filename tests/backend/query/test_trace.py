@@ -1,5 +1,6 @@
 """One trace, wherever its spans are."""
 
+import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from otlp_requests import request
@@ -7,6 +8,8 @@ from query_house import HOUR, MONDAY_10H
 
 from spanhouse_backend.query.questions import trace as trace_module
 from spanhouse_backend.query.questions.trace import SpanRow
+
+pytestmark = pytest.mark.over_both_stores
 
 MIDNIGHT = MONDAY_10H + 14 * HOUR
 # Days that no other test stores spans of: parts of one day merge, and what the engine skips depends on its parts.
