@@ -57,6 +57,14 @@ def bodies(service: str, count: int) -> list[bytes]:
     return [request(service, [1000] * SPANS, seed=number).SerializeToString() for number in range(count)]
 
 
+def large_bodies() -> list[bytes]:
+    """A backup of them is more than all buffers between the server and a client that does not read."""
+    chance = random.Random(1)
+    noise = [AnyValue(string_value=chance.randbytes(1_000_000).hex()) for _ in range(12)]
+    messages = [request("large", [1000], seed=n, attributes={"noise": value}) for n, value in enumerate(noise)]
+    return [message.SerializeToString() for message in messages]
+
+
 @pytest.fixture(scope="module")
 def archived(tmp_path_factory) -> Path:
     """An archive of three requests' spans."""
@@ -143,7 +151,7 @@ def test_rest_gives_the_same_archive_to_an_administrator_only(tmp_path):
     tokens = tokens_of_each_role(tmp_path / "tokens")
     with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens")) as server:
         url = f"http://{server.http}/api/v1/admin/backup"
-        assert httpx.get(url, headers=bearer(tokens["read"])).status_code == 403
+        assert httpx.get(url, headers=bearer(tokens["read"]), timeout=PATIENCE_SECONDS).status_code == 403
         answer = httpx.get(url, headers=bearer(tokens["admin"]), timeout=PATIENCE_SECONDS)
         assert answer.headers["content-type"] == "application/x-tar"
         assert answer.headers["content-disposition"].startswith('attachment; filename="spanhouse-')
@@ -156,13 +164,9 @@ def test_rest_gives_the_same_archive_to_an_administrator_only(tmp_path):
 
 def test_one_backup_at_a_time_and_one_that_is_given_up_leaves_nothing(tmp_path):
     """The second is refused while the first is read; when the first goes away its links go, and the next is made."""
-    # More than all buffers between the server and a client that does not read.
-    chance = random.Random(1)
-    noise = [AnyValue(string_value=chance.randbytes(1_000_000).hex()) for _ in range(12)]
-    large = [request("large", [1000], seed=n, attributes={"noise": value}) for n, value in enumerate(noise)]
     shadow = tmp_path / "data" / "engine" / "shadow" / "spanhouse"
     with ServerProcess(tmp_path / "data") as server, grpc.insecure_channel(server.grpc) as channel:
-        assert set(server.export(*(message.SerializeToString() for message in large))) == {grpc.StatusCode.OK}
+        assert set(server.export(*large_bodies())) == {grpc.StatusCode.OK}
         admin = AdminStub(channel)
         first = admin.Backup(BackupRequest(), timeout=PATIENCE_SECONDS)
         next(first)
@@ -171,7 +175,7 @@ def test_one_backup_at_a_time_and_one_that_is_given_up_leaves_nothing(tmp_path):
         with pytest.raises(grpc.RpcError) as error:
             next(second)
         assert error.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-        assert httpx.get(f"http://{server.http}/api/v1/admin/backup").status_code == 409
+        assert httpx.get(f"http://{server.http}/api/v1/admin/backup", timeout=PATIENCE_SECONDS).status_code == 409
         assert "another backup is being made" in refused("backup", tmp_path / "no.tar", "--server", server.grpc)
         assert not list(tmp_path.glob("no.tar*"))
         first.cancel()
@@ -187,7 +191,7 @@ def test_a_process_that_was_killed_while_it_made_one_leaves_no_links_for_long(tm
     """What it had linked would keep the space of spans that retention has removed: the next start takes it away."""
     shadow = tmp_path / "data" / "engine" / "shadow" / "spanhouse"
     with ServerProcess(tmp_path / "data") as server, grpc.insecure_channel(server.grpc) as channel:
-        assert set(server.export(*bodies("big", 5))) == {grpc.StatusCode.OK}
+        assert set(server.export(*large_bodies())) == {grpc.StatusCode.OK}
         call = AdminStub(channel).Backup(BackupRequest(), timeout=PATIENCE_SECONDS)
         next(call)
         assert shadow.exists()
