@@ -333,16 +333,15 @@ def test_who_waits_for_the_end_gets_a_status_for_errors_that_come_late(port):
     )
 
 
-def test_a_client_that_goes_away_stops_its_statement(server_with_port):
-    """As many as may run at once, long before their limit of 30 s: the next statement is answered at once."""
-    begun = time.monotonic()
-    threads = [threading.Thread(target=_give_up_on, args=(server_with_port,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ask(server_with_port, "SELECT 1").text == "1\n"
-    assert time.monotonic() - begun < 25
+def test_a_client_that_goes_away_stops_its_statement(tmp_path):
+    """As many as may run at once, long before their limit: the next statement is answered."""
+    with ServerProcess(tmp_path / "data", *PORT, "--sql-timeout", "5m") as server:
+        threads = [threading.Thread(target=_give_up_on, args=(server,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert ask(server, "SELECT 1").text == "1\n"
 
 
 @pytest.fixture
@@ -402,24 +401,22 @@ def test_a_dashboard_asks_all_at_once_while_spans_come_in(server_with_port):
 
 def test_more_than_may_wait_are_told_to_come_again(server_with_port):
     """With 503 and Retry-After, at once; who waits is answered when it is their turn."""
-    busy = [
-        threading.Thread(target=ask, args=(server_with_port, ENDLESS), kwargs={"max_execution_time": "12"})
-        for _ in range(2)
-    ]
-    for thread in busy:
-        thread.start()
     url = f"http://{server_with_port.clickhouse_http}/"
-    with contextlib.suppress(httpx.ReadTimeout):
-        while True:  # until both turns are taken
-            httpx.post(url, content="SELECT 1", timeout=1.0)
+    unread = "SELECT number, repeat('x', 1000) FROM numbers(1000000)"
 
     async def crowd():
-        async with httpx.AsyncClient(limits=httpx.Limits(max_connections=90), timeout=PATIENCE_SECONDS) as client:
-            return await asyncio.gather(*(client.post(url, content="SELECT 1") for _ in range(90)))
+        async with httpx.AsyncClient(limits=httpx.Limits(max_connections=92), timeout=PATIENCE_SECONDS) as client:
+            async with contextlib.AsyncExitStack() as busy:
+                for _ in range(2):  # an answer that has begun has a turn, and keeps it while nobody reads
+                    begun = await busy.enter_async_context(client.stream("POST", url, content=unread))
+                    assert begun.status_code == 200
+                asked = [asyncio.ensure_future(client.post(url, content="SELECT 1")) for _ in range(90)]
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while sum(one.done() for one in asked) < 90 - 64:
+                        await asyncio.sleep(0.01)
+            return await asyncio.gather(*asked)
 
     answers = asyncio.run(crowd())
-    for thread in busy:
-        thread.join()
     full = [answer for answer in answers if answer.status_code == 503]
     assert len(full) == 90 - 64
     assert all(trouble(answer) == (503, 202) and answer.headers["Retry-After"] for answer in full)
