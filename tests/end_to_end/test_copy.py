@@ -18,8 +18,12 @@ SPANS = 50
 """Of each request."""
 
 
+NOW_NS = time.time_ns()
+"""Of all requests: what is sent some seconds later is of the same day, also at midnight."""
+
+
 def days_ago(days: int, service: str = "moved") -> bytes:
-    start = time.time_ns() - days * DAY_NS
+    start = NOW_NS - days * DAY_NS
     return request(service, [1000] * SPANS, start_ns=start, seed=days).SerializeToString()
 
 
