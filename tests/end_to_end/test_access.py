@@ -256,7 +256,11 @@ def test_a_token_is_let_in_and_turned_away_as_the_file_says(tmp_path):
         assert status(added) == 200
 
         good = path.read_text()
-        path.write_text(f"{good}\nand now something else {secret_of(added)}\n")
+        # At once: between being emptied and being written again the file would be one that lets nobody in.
+        edited = path.with_name("edited")
+        edited.touch(mode=0o600)
+        edited.write_text(f"{good}\nand now something else {secret_of(added)}\n")
+        edited.replace(path)
         wait_until(lambda: "line 6: not NAME ROLE" in server.log.read_text())
         assert status(added) == 200
         path.chmod(0o644)
@@ -309,7 +313,8 @@ def test_guessing_is_slowed_and_holds_nobody_else_up(tmp_path):
 
 
 def test_without_tokens_nothing_is_asked(shared_server):
-    answer = httpx.get(f"http://{shared_server.http}/api/v1/functions", headers={"Authorization": "Bearer whatever"})
+    headers = {"Authorization": "Bearer whatever"}
+    answer = httpx.get(f"http://{shared_server.http}/api/v1/functions", headers=headers, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200
     assert shared_server.export(request("free", [1]).SerializeToString()) == [grpc.StatusCode.OK]
 
