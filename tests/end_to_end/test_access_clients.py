@@ -220,7 +220,8 @@ def test_our_own_pages_and_probes_keep_working_in_plain_text(tmp_path):
     with ServerProcess(tmp_path / "data", "--tokens", str(tmp_path / "tokens")) as server:
         body = request("plain", [1000]).SerializeToString()
         headers = {"Content-Type": "application/x-protobuf", **bearer(tokens["write"])}
-        assert httpx.post(f"http://{server.http}/v1/traces", content=body, headers=headers).status_code == 200
+        url = f"http://{server.http}/v1/traces"
+        assert httpx.post(url, content=body, headers=headers, timeout=PATIENCE_SECONDS).status_code == 200
         done = run("top", "--server", server.grpc, "--format", "csv", SPANHOUSE_TOKEN=tokens["read"])
     assert (done.returncode, done.stderr) == (0, "")
     assert "plain,module.function,1" in done.stdout

@@ -31,7 +31,8 @@ def port(tmp_path_factory):
         for service, calls in (("shop", 10), (ODD, 20)):
             body = request(service, [1000] * calls).SerializeToString()
             headers = {**bearer(tokens["write"]), "Content-Type": "application/x-protobuf"}
-            httpx.post(f"http://{process.http}/v1/traces", content=body, headers=headers).raise_for_status()
+            url = f"http://{process.http}/v1/traces"
+            httpx.post(url, content=body, headers=headers, timeout=PATIENCE_SECONDS).raise_for_status()
         yield process, tokens["sql"]
 
 

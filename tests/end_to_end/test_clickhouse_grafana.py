@@ -122,4 +122,5 @@ def test_filters_are_conditions_and_reach_no_further_than_statements(port, condi
     refused = httpx.post(f"http://{port.clickhouse_http}/", content=statement, timeout=PATIENCE_SECONDS)
     assert refused.headers["X-ClickHouse-Exception-Code"] in {"497", "62"}
     hidden = "SELECT 1 SETTINGS additional_table_filters = {'system.users': '1'}"
-    assert httpx.post(f"http://{port.clickhouse_http}/", content=hidden).status_code == 403
+    url = f"http://{port.clickhouse_http}/"
+    assert httpx.post(url, content=hidden, timeout=PATIENCE_SECONDS).status_code == 403

@@ -52,18 +52,20 @@ def trouble(response):
 def test_probes_are_answered_as_clickhouse_answers_them(port, path):
     """With "Ok.", by GET and by HEAD."""
     url = f"http://{port.clickhouse_http}{path}"
-    assert httpx.get(url).text == "Ok.\n"
-    assert (httpx.head(url).status_code, httpx.head(url).text) == (200, "")
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:
+        assert client.get(url).text == "Ok.\n"
+        assert (client.head(url).status_code, client.head(url).text) == (200, "")
 
 
 def test_what_is_no_statement_is_told_so(port):
     """Another path, another method, and no statement at all."""
     url = f"http://{port.clickhouse_http}"
-    missing = httpx.get(f"{url}/dashboard")
-    assert (missing.status_code, "There is no handle /dashboard" in missing.text) == (404, True)
-    assert httpx.put(url, content="x").status_code == 405
-    assert httpx.options(url).headers["Allow"] == "GET, HEAD, POST, OPTIONS"
-    assert trouble(httpx.post(url)) == (400, 62)
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:
+        missing = client.get(f"{url}/dashboard")
+        assert (missing.status_code, "There is no handle /dashboard" in missing.text) == (404, True)
+        assert client.put(url, content="x").status_code == 405
+        assert client.options(url).headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+        assert trouble(client.post(url)) == (400, 62)
 
 
 def test_a_statement_comes_in_the_address_in_the_body_or_in_both(port):
@@ -203,7 +205,7 @@ def test_what_is_wrong_is_answered_as_clickhouse_answers_it(port, body, paramete
 def test_a_parameter_that_is_given_twice_with_different_values_is_refused(port):
     """Nobody could say which of them counts."""
     url = f"http://{port.clickhouse_http}/?query=SELECT+1&query=SELECT+2"
-    assert trouble(httpx.get(url)) == (400, 36)
+    assert trouble(httpx.get(url, timeout=PATIENCE_SECONDS)) == (400, 36)
 
 
 def test_hostile_statements_are_refused_here_as_everywhere(port, tmp_path):
@@ -427,7 +429,7 @@ def test_statements_are_counted_and_timed(server_with_port):
     """Under the door's own name, those that are refused too; probes are not."""
     ask(server_with_port, "SELECT 1")
     ask(server_with_port, "SELEC 1")
-    httpx.get(f"http://{server_with_port.clickhouse_http}/ping")
+    httpx.get(f"http://{server_with_port.clickhouse_http}/ping", timeout=PATIENCE_SECONDS)
     text = server_with_port.get("/metrics").text
     for status in ("200", "400"):
         assert f'spanhouse_queries_total{{door="clickhouse",question="sql",status="{status}"}} 1.0' in text

@@ -61,10 +61,11 @@ def test_whoever_sends_nothing_is_asked_for_a_password(guarded):
         refused = ask(server, headers)
         assert (refused.status_code, refused.headers["X-ClickHouse-Exception-Code"]) == (401, "194")
         assert refused.headers["WWW-Authenticate"].startswith("Basic ")
-    for path in ("/", "/ping", "/replicas_status"):
-        assert httpx.get(f"http://{server.clickhouse_http}{path}").text == "Ok.\n"
-    assert httpx.get(f"http://{server.clickhouse_http}/?query=SELECT+1").status_code == 401
-    assert httpx.get(f"http://{server.clickhouse_http}/anything").status_code == 401
+    with httpx.Client(base_url=f"http://{server.clickhouse_http}", timeout=PATIENCE_SECONDS) as client:
+        for path in ("/", "/ping", "/replicas_status"):
+            assert client.get(path).text == "Ok.\n"
+        assert client.get("/?query=SELECT+1").status_code == 401
+        assert client.get("/anything").status_code == 401
 
 
 def test_a_password_in_the_address_is_refused_even_if_it_is_right(guarded):

@@ -186,6 +186,7 @@ def test_only_administrators_write_and_only_where_the_server_lets_them(tmp_path)
             f"http://{server.clickhouse_http}/",
             params={"query": "DROP TABLE otel_mine"},
             headers=bearer(tokens["admin"]),
+            timeout=PATIENCE_SECONDS,
         )
         assert by_get.status_code == 403
     with ServerProcess(tmp_path / "closed", "--clickhouse-http", "127.0.0.1:0") as server:

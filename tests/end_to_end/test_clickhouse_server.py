@@ -80,7 +80,8 @@ def test_spans_go_in_and_answers_come_out_and_a_restart_knows_what_was_stored(cl
         assert arrow[:4] == b"\xff" * 4  # how a stream of Arrow messages begins
         counted = server.get("/api/v1/sql", query="SELECT count() AS n FROM otel_traces", format="csv")
         assert counted.text == f'"n"\n{2 * SPANS}\n'
-        assert httpx.patch(f"http://{server.http}/api/v1/admin/retention?spans=3d").json()["retention"]["spans"] == "3d"
+        change = f"http://{server.http}/api/v1/admin/retention?spans=3d"
+        assert httpx.patch(change, timeout=PATIENCE_SECONDS).json()["retention"]["spans"] == "3d"
         trace = functions["rows"][0]["slowest_trace_id"]
         assert len(server.get(f"/api/v1/trace/{trace}").json()["rows"]) == 1
         kept = f"http://{server.http}/api/v1/admin/spans?since=1h&service=second"

@@ -104,7 +104,10 @@ def test_lines_of_otlp_are_what_any_receiver_takes(full, server):
     assert [len(json.loads(line)["resourceSpans"]) for line in lines] == [7]
     for line in lines:
         answer = httpx.post(
-            f"http://{server.http}/v1/traces", content=line.encode(), headers={"content-type": "application/json"}
+            f"http://{server.http}/v1/traces",
+            content=line.encode(),
+            headers={"content-type": "application/json"},
+            timeout=PATIENCE_SECONDS,
         )
         assert (answer.status_code, answer.json()) == (200, {})
     assert len(rows(server)) == 9
