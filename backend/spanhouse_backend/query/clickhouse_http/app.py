@@ -6,13 +6,13 @@ the engine as it is, if it stays with the data (`writes`).
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from spanhouse_backend.errors import SpanhouseError
 from spanhouse_backend.query.clickhouse_http.answering import Answering, send_whole
@@ -85,8 +85,8 @@ class ClickHouseHttp:
             return
         try:
             asked = asked_by(request)
-            with self._named(asked.query_id):
-                await self._answer(request, asked, send)
+            with self._named(asked.query_id) as free:
+                await self._answer(request, asked, _freeing(send, free))
         except SpanhouseError as error:
             # Drivers that ask for blocks read errors from them too.
             encoded = compressed if is_on(request.query_params.get("compress", "")) else bytes
@@ -107,16 +107,16 @@ class ClickHouseHttp:
         return None
 
     @contextmanager
-    def _named(self, query_id: str) -> Iterator[None]:
+    def _named(self, query_id: str) -> Iterator[Callable[[], None]]:
+        """Nobody else may use the name until the block ends, or what it yields is called."""
         if query_id in self._running:
             raise Refused(
                 Code.QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING, f"a query with query_id = {query_id} runs already"
             )
-        self._running.add(query_id)
-        try:
-            yield
-        finally:
-            self._running.discard(query_id)
+        with ExitStack() as named:
+            self._running.add(query_id)
+            named.callback(self._running.discard, query_id)
+            yield named.close  # once: when the block ends, the name may be another's
 
     async def _answer(self, request: Request, asked: Asked, send: Send) -> None:
         port = self._port
@@ -202,3 +202,14 @@ class ClickHouseHttp:
             headers["X-ClickHouse-Format"] = output_format
             headers["Content-Type"] = media_type(output_format)
         return headers
+
+
+def _freeing(send: Send, free: Callable[[], None]) -> Send:
+    """`send`, with the statement's name given up before its answer ends: who has read it may use the name again."""
+
+    async def freeing(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            free()
+        await send(message)
+
+    return freeing
