@@ -279,3 +279,23 @@ def test_at_the_end_of_a_program(shared_server):
     with client_of(shared_server) as events:
         found = sorted((str(event["of"]), event["n"]) for event in events.get("ends"))
     assert found == sorted((of, number) for of in ("parent", "0", "1") for number in range(100))
+
+
+def test_threads_that_deliver_import_nothing(shared_server):
+    """A child that is forked while a thread of its parent imports a module may wait for that module for ever."""
+    text = """
+    import sys, threading, spanhouse
+    events = spanhouse.EventsClient(sys.argv[1], blocking=False)
+    imported = []
+
+    class Watching:
+        def find_spec(self, name, path=None, target=None):
+            if threading.current_thread() is not threading.main_thread():
+                imported.append(name)
+
+    sys.meta_path.insert(0, Watching())
+    events.put({"imports": [{"n": 1}]})
+    assert events.flush(60)
+    print(imported)
+    """
+    assert program(shared_server, text) == "[]\n"

@@ -3,6 +3,9 @@
 `spanhouse` goes into other people's services, so it brings no HTTP library along for the few who ask questions there.
 """
 
+# Looking an address up imports it, and not in a thread of ours: a child that was forked meanwhile could wait for the
+# import for ever.
+import encodings.idna  # noqa: F401
 import http.client
 import os
 import re
