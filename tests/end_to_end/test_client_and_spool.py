@@ -1,11 +1,12 @@
 """The client's spool and the server together: what a program leaves behind is stored once, whoever brings it."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
 
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, read_back
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, kept, read_back
 
 PROGRAM = """
 import sys, time
@@ -62,8 +63,11 @@ def test_a_server_that_is_killed_and_restarted_under_load(tmp_path):
     assert first.process is not None
     first.process.kill()
     first.process.wait()
-    time.sleep(2.5)
-    with ServerProcess(tmp_path / "data", "--grpc", first.grpc, "--spool", str(tmp_path / "spool")) as second:
+    second = ServerProcess(tmp_path / "data", "--grpc", first.grpc, "--spool", str(tmp_path / "spool"))
+    with contextlib.ExitStack() as stack:
+        with kept(first.grpc):
+            time.sleep(2.5)
+            stack.enter_context(second)
         out, err = program.communicate(timeout=PATIENCE_SECONDS)
         assert program.returncode == 0, err
         made = int(out)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import jsonschema
 import pytest
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, kept
 
 import spanhouse
 from spanhouse.query import QueryError, Unauthorized, Unavailable
@@ -218,16 +218,17 @@ def test_a_reading_goes_on_when_its_server_comes_back(tmp_path):
             server.process.kill()
             server.process.wait()
             server._arguments = ("--http", server.http)
-            starting = threading.Timer(0.5, server.start)
-            starting.start()
-            try:
-                found += [event["n"] for event in reading]
-            finally:
-                starting.join()
+            with kept(server.http):
+                starting = threading.Timer(0.5, server.start)
+                starting.start()
+                try:
+                    found += [event["n"] for event in reading]
+                finally:
+                    starting.join()
         assert found == list(range(2500))
         server.process.kill()
         server.process.wait()
-        with client_of(server, timeout=0.5) as events, pytest.raises(Unavailable):
+        with kept(server.http), client_of(server, timeout=0.5) as events, pytest.raises(Unavailable):
             list(events.get("s"))
 
 
@@ -241,12 +242,13 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, monkeypatch):
         assert events.flush(PATIENCE_SECONDS)
         server.process.kill()
         server.process.wait()
-        for number in range(200, 400):
-            events.put({"s": [{"n": number}]})
-        assert events.flush(PATIENCE_SECONDS)
-        assert events.status().spooled > 0
-        server._arguments = ("--http", server.http)
-        server.start()
+        with kept(server.http):
+            for number in range(200, 400):
+                events.put({"s": [{"n": number}]})
+            assert events.flush(PATIENCE_SECONDS)
+            assert events.status().spooled > 0
+            server._arguments = ("--http", server.http)
+            server.start()
         give_up = time.monotonic() + PATIENCE_SECONDS
         while events.status().exported + events.status().replayed < 400 and time.monotonic() < give_up:
             events.flush(1)
