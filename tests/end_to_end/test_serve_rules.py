@@ -11,6 +11,7 @@ from harness import PATIENCE_SECONDS, ServerProcess, serve_command
 from otlp_requests import request
 from webhook_receiver import HANG, receiving
 
+DELIVERED = 'spanhouse_notifications_total{outcome="delivered",webhook="ops"}'
 ABSENT = "  - {{rule: {name}, kind: absence, service: {service}, every: 10s}}\n"
 
 
@@ -27,12 +28,19 @@ def rules(tmp_path, receiver):
     file = tmp_path / "rules.yaml"
 
     def write(*absent, url=""):
-        secret.write_text(url or f"{receiver.url}/s3cret")
+        replace(secret, url or f"{receiver.url}/s3cret")
         lines = "".join(ABSENT.format(name=name, service=service) for name, service in absent)
-        file.write_text(f"notify:\n  - {{name: ops, url_file: {secret}, timeout: 2s}}\nrules:\n{lines}")
+        replace(file, f"notify:\n  - {{name: ops, url_file: {secret}, timeout: 2s}}\nrules:\n{lines}")
         return str(file)
 
     return write
+
+
+def replace(path, text):
+    """Puts a file in place whole: a server that looks at this moment reads the old one or the new one."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(path)
 
 
 def standing(server):
@@ -75,7 +83,7 @@ def test_a_rule_fires_and_is_told_and_is_resolved_and_is_told(tmp_path, rules, r
         receiver.wait(lambda posted: len(posted) == 2)
         assert states(receiver) == [("alive", "firing"), ("alive", "resolved")]
         wait(lambda: standing(server)["alive"]["state"] == "ok")
-        assert metric(server, 'spanhouse_notifications_total{outcome="delivered",webhook="ops"}') == 2
+        assert metric(server, DELIVERED) == 2
         assert metric(server, 'spanhouse_rules_judged_total{outcome="well"}') >= 1
         assert states(receiver) == [("alive", "firing"), ("alive", "resolved")]
 
@@ -100,22 +108,26 @@ def test_a_restart_forgets_nothing_and_tells_nothing_twice(tmp_path, rules, rece
 
 @pytest.mark.parametrize("answers", [[500, 503], [HANG]])
 def test_a_receiver_in_trouble_is_told_in_the_end(tmp_path, rules, receiver, answers):
+    """Once, as far as the server can know: a slot that ends in the middle of an attempt leaves it open."""
     receiver.answers = list(answers)
     with ServerProcess(tmp_path / "data", "--rules", rules(("alive", "shop"))) as server:
         wait(lambda: (row := standing(server).get("alive")) and row["told_unix_ns"])
         assert standing(server)["alive"]["problem"] == ""
-        assert len(receiver.posted) == len(answers) + 1
+        assert metric(server, DELIVERED) == 1
+        assert len(receiver.posted) > len(answers)
+        assert set(states(receiver)) == {("alive", "firing")}
 
 
 def test_what_cannot_be_delivered_is_seen_and_due_again(tmp_path, rules, receiver):
     """In the metrics, in the log without the secret, at the rule; and it is told when the receiver is back."""
     file = rules(("alive", "shop"), url="http://127.0.0.1:1/s3cret")
     with ServerProcess(tmp_path / "data", "--rules", file, "--log-level", "debug") as server:
-        problem = wait(lambda: (row := standing(server).get("alive")) and row["problem"])
-        assert problem == "ops: no answer: Connection refused"
+        # A slot that was nearly over when the server started may have had no time for an attempt.
+        refused = "ops: no answer: Connection refused"
+        wait(lambda: (row := standing(server).get("alive")) and row["problem"] == refused)
         assert metric(server, 'spanhouse_notifications_total{outcome="failed",webhook="ops"}') >= 1
         assert standing(server)["alive"]["told_unix_ns"] == 0
-        (tmp_path / "url").write_text(f"{receiver.url}/s3cret")
+        replace(tmp_path / "url", f"{receiver.url}/s3cret")
         receiver.wait(len)
         wait(lambda: standing(server)["alive"]["told_unix_ns"])
         assert standing(server)["alive"]["problem"] == ""
@@ -128,11 +140,12 @@ def test_a_file_that_changes_is_read_again_and_a_bad_one_is_not_used(tmp_path, r
     file = rules(("first", "shop"))
     with ServerProcess(tmp_path / "data", "--rules", file) as server:
         wait(lambda: "first" in standing(server))
-        (tmp_path / "rules.yaml").write_text("rules:\n  - {rule: second}\n")
-        wait(lambda: metric(server, "spanhouse_rules_file_usable") == 0)
-        assert list(standing(server)) == ["first"]
+        replace(tmp_path / "rules.yaml", "rules:\n  - {rule: second}\n")
+        # The last sign of it: the metric is set before.
+        wait(lambda: "what it said before is still in force" in server.log.read_text())
         assert "rules.yaml:2: rules[0].kind: is missing" in server.log.read_text()
-        assert "what it said before is still in force" in server.log.read_text()
+        assert metric(server, "spanhouse_rules_file_usable") == 0
+        assert list(standing(server)) == ["first"]
         rules(("second", "shop"))
         wait(lambda: list(standing(server)) == ["second"])
         assert metric(server, "spanhouse_rules_file_usable") == 1
