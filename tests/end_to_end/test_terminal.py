@@ -109,6 +109,11 @@ def test_json_and_dumb_terminals_get_no_line(tmp_path, arguments, environment):
 def test_a_log_file_holds_json_lines_with_the_refused_and_the_started(server):
     """Standard output says where the server answers, standard error what happens; a client's words are in fields."""
     assert server.export(b"\xff\xff") == [grpc.StatusCode.INVALID_ARGUMENT]
+    # Written when gRPC has sent the answer, and so not always before the client has it.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "request refused" not in server.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     server.get("/v1/traces")
     assert server.stop() == 0
     records = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
