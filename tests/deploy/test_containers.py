@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from deploy_files import COMPOSE_FILES, DEPLOY, OUR_IMAGE, ROOT, compose_services, dockerfile, documents
+from harness import ServerProcess
 
 from spanhouse_backend.store.server_checks import OLDEST_VERSION
 
@@ -127,8 +128,11 @@ def test_the_image_runs_as_nobody_in_particular_on_a_tested_python():
     assert dockerfile().all("STOPSIGNAL") == ["SIGTERM"]
 
 
-def test_the_health_check_tells_a_server_from_none(server):
-    """The command of HEALTHCHECK itself, asked of a server that runs, and again when it has stopped."""
+def test_the_health_check_tells_a_server_from_none(tmp_path):
+    """The command of HEALTHCHECK itself, asked of a server that runs, and again when it has stopped.
+
+    On an address that no other test uses: its port is nobody else's when the server has stopped.
+    """
     command = json.loads(dockerfile().all("HEALTHCHECK")[0].partition("CMD ")[2])
     assert command[0] == "python"
     assert "127.0.0.1:4318/" in command[2]
@@ -137,9 +141,10 @@ def test_the_health_check_tells_a_server_from_none(server):
         check = [sys.executable, *command[1:-1], command[-1].replace("127.0.0.1:4318", server.http)]
         return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
-    assert healthy()
-    assert server.stop() == 0
-    assert not healthy()
+    with ServerProcess(tmp_path / "data", "--http", "127.0.0.18:0") as server:
+        assert healthy()
+        assert server.stop() == 0
+        assert not healthy()
 
 
 def test_grafana_is_given_what_its_configuration_asks_for():

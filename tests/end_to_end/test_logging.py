@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from doc_pages import DOCS, blocks, programs
-from harness import PATIENCE_SECONDS, clean_environment
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
 
 import spanhouse
 
@@ -150,6 +150,16 @@ def test_records_that_found_no_server_are_there_when_it_is(tmp_path, shared_serv
     )
 
 
+@pytest.fixture
+def server(tmp_path):
+    """A server on an address of this machine that no other test uses.
+
+    Its port stays free while it is down: others get theirs on 127.0.0.1, and a client's end is there, too.
+    """
+    with ServerProcess(tmp_path / "data", "--grpc", "127.0.0.17:0") as process:
+        yield process
+
+
 def test_a_server_that_is_killed_and_comes_back(tmp_path, server):
     """A program logs on while its server is killed and started again: every record once."""
     program = """
@@ -180,7 +190,6 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, server):
         OTEL_EXPORTER_OTLP_TIMEOUT="500",
         SPANHOUSE_SPOOL=str(tmp_path / "spool"),
     )
-    port = server.grpc.rpartition(":")[2]
     command = [sys.executable, "-c", textwrap.dedent(program)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environ, **pipes) as process:
@@ -191,7 +200,7 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, server):
             process.stdin.write("\n")
             process.stdin.flush()
             assert process.stdout.readline() == "logged\n"
-            server._arguments = (*server._arguments, "--grpc", f"127.0.0.1:{port}")
+            server._arguments = ("--grpc", server.grpc)
             server.start()
             said, _ = process.communicate("\n", timeout=PATIENCE_SECONDS)
         finally:

@@ -4,8 +4,10 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
 from otlp_requests import request
 
@@ -14,13 +16,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def free_port() -> int:
-    """A port where nobody listens, now that it is closed again."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address where nobody listens, and nobody else can begin to while the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield "{}:{}".format(*held.getsockname())
 
 
-def test_the_plain_script_and_then_top(tmp_path):
+def test_the_plain_script_and_then_top(tmp_path, nowhere):
     """`python report.py; spanhouse top`, with nothing started."""
     script = PROGRAMS[0]
     (tmp_path / "report.py").write_text(script)
@@ -28,7 +32,7 @@ def test_the_plain_script_and_then_top(tmp_path):
         XDG_DATA_HOME=str(tmp_path / "home"),
         SPANHOUSE_DATA=str(tmp_path / "home" / "spanhouse"),
         SPANHOUSE_SPOOL=str(tmp_path / "home" / "spanhouse" / "spool"),
-        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{nowhere}",
     )
     commands = [[sys.executable, "report.py"], [sys.executable, "-m", "spanhouse_backend", "top", "--format", "csv"]]
     for command in commands:
