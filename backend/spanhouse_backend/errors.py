@@ -37,12 +37,13 @@ class StoreError(SpanhouseError):
 class StoreHeld(StoreError):
     """The data directory belongs to another process for as long as that one lives.
 
-    `grpc` is where that process answers queries, '' when it does not say.
+    `grpc` is where that process answers queries, '' when it does not say. `pid` is its id, 0 when that is not known.
     """
 
-    def __init__(self, message: str, grpc: str = "") -> None:
+    def __init__(self, message: str, grpc: str = "", pid: int = 0) -> None:
         super().__init__(message)
         self.grpc = grpc
+        self.pid = pid
 
 
 class StoreUnusable(StoreError):

@@ -35,6 +35,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_SERVER = "127.0.0.1:4317"
 TIMEOUT_SECONDS = 30.0
 HELD_PATIENCE_SECONDS = 10.0
+"""How long one process may have a data directory before whoever waits for it gives up."""
 
 
 def _check_server(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -174,7 +175,7 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
 
     configure_logs("text", "warning")
 
-    patience = time.monotonic() + HELD_PATIENCE_SECONDS
+    patience, holder = time.monotonic() + HELD_PATIENCE_SECONDS, 0
     while True:
         try:
             return asyncio.run(
@@ -183,7 +184,10 @@ def _ask_directory(where: Where, question: Callable[[grpc.Channel], Answer]) -> 
         except StoreHeld as error:
             if error.grpc:
                 return _ask_server(error.grpc, where.identity, question)
-            # Another command that reads the directory is done in a second; a server would have said where it is.
+            # Another command that reads the directory is done in a second or, on a busy machine, in several; a server
+            # would have said where it is. Of many commands each has its turn, however long that takes them together.
+            if error.pid and error.pid != holder:
+                patience, holder = time.monotonic() + HELD_PATIENCE_SECONDS, error.pid
             if time.monotonic() > patience:
                 raise click.ClickException(str(error)) from error
             time.sleep(0.1)

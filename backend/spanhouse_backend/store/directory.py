@@ -49,7 +49,10 @@ class DirectoryLock:
         except OSError as error:
             holder = lock._read()
             os.close(lock._descriptor)
-            raise StoreHeld(_held_message(directory, holder), str(holder.get("grpc", ""))) from error
+            pid = holder.get("pid")
+            raise StoreHeld(
+                _held_message(directory, holder), str(holder.get("grpc", "")), pid if isinstance(pid, int) else 0
+            ) from error
         lock.publish({})
         return lock
 
