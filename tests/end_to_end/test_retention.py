@@ -116,6 +116,9 @@ def test_spans_come_in_once_each_while_retention_changes_all_the_time(server):
             for body in requests:
                 export(body, timeout=PATIENCE_SECONDS)
                 export(body, timeout=PATIENCE_SECONDS)
+            # Changes may take longer than all of these.
+            while len(changes) < 2 and changer.is_alive():
+                export(requests[0], timeout=PATIENCE_SECONDS)
     finally:
         done.set()
         changer.join()
