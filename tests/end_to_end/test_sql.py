@@ -72,9 +72,10 @@ def test_spans_are_stored_and_questions_answered_while_sql_takes_all_it_may(serv
 
 def test_the_limits_can_be_set(tmp_path):
     """Rows and time are options of the server, and the error says which was met."""
-    with ServerProcess(tmp_path / "data", "--sql-max-rows", "10", "--sql-timeout", "1s") as server:
+    with ServerProcess(tmp_path / "rows", "--sql-max-rows", "10") as server:
         assert len(server.get("/api/v1/sql", query="SELECT number FROM numbers(10)").json()["data"]) == 10
         many = server.get("/api/v1/sql", query="SELECT number FROM numbers(11)")
         assert (many.status_code, "max rows: 10.00" in many.json()["error"]["message"]) == (400, True)
+    with ServerProcess(tmp_path / "time", "--sql-timeout", "1s") as server:
         long = server.get("/api/v1/sql", query=ENDLESS)
         assert (long.status_code, "Timeout exceeded" in long.json()["error"]["message"]) == (400, True)
