@@ -21,7 +21,7 @@ def test_schemathesis_finds_nothing(shared_server):
     shared_server.export(stored.SerializeToString())
     command = [sys.executable, "-c", "import schemathesis.cli; schemathesis.cli.schemathesis()", "run"]
     command += [f"http://{shared_server.http}/openapi.json", "--phases", "examples,coverage,fuzzing"]
-    command += ["--max-examples", "3", "--seed", "1", "--workers", "2"]
+    command += ["--max-examples", "3", "--seed", "1", "--workers", "2", "--request-timeout", str(PATIENCE_SECONDS)]
     command += ["--exclude-path", "/api/v1/live"]  # which does not end; it has tests of its own
     command += ["--checks", "all", "--exclude-checks", UNCHECKED]
     command += ["--continue-on-failure", "--no-color"]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from google.protobuf import json_format
 from google.rpc import code_pb2
-from harness import ServerProcess, stored_spans
+from harness import PATIENCE_SECONDS, ServerProcess, stored_spans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -148,7 +148,8 @@ def test_a_body_without_a_length_comes_in_chunks(shared_server, media_type, size
 
 
 def test_one_connection_takes_many_requests(shared_server):
-    with httpx.Client(base_url=f"http://{shared_server.http}", headers=headers_of(JSON)) as client:
+    address = f"http://{shared_server.http}"
+    with httpx.Client(base_url=address, headers=headers_of(JSON), timeout=PATIENCE_SECONDS) as client:
         for _ in range(20):
             assert client.post(PATH, content=b"{}").status_code == 200
             assert client.post(PATH, content=b"{").status_code == 400
@@ -224,7 +225,8 @@ def test_a_content_type_that_is_not_otlps_is_415(shared_server, content_type):
 @BOTH
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
 def test_a_method_that_is_not_post_is_405(shared_server, media_type, method):
-    response = httpx.request(method, f"http://{shared_server.http}{PATH}", headers=headers_of(media_type))
+    url = f"http://{shared_server.http}{PATH}"
+    response = httpx.request(method, url, headers=headers_of(media_type), timeout=PATIENCE_SECONDS)
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert status_of(response.content, media_type).code == code_pb2.UNIMPLEMENTED
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from harness import ServerProcess
+from harness import PATIENCE_SECONDS, ServerProcess
 from otlp_over_http import JSON, PATH
 
 ORIGINS = "https://shop.example.org, http://localhost:*,https://*.pages.example.org"
@@ -27,12 +27,13 @@ def open_server(tmp_path_factory) -> Iterator[ServerProcess]:
 
 
 def preflight(server: ServerProcess, origin: str, **headers: str) -> httpx.Response:
-    return httpx.options(f"http://{server.http}{PATH}", headers={"Origin": origin, **PREFLIGHT, **headers})
+    asked = {"Origin": origin, **PREFLIGHT, **headers}
+    return httpx.options(f"http://{server.http}{PATH}", headers=asked, timeout=PATIENCE_SECONDS)
 
 
 def post(server: ServerProcess, origin: str, content: bytes = b"{}") -> httpx.Response:
     headers = {"Origin": origin, "Content-Type": JSON}
-    return httpx.post(f"http://{server.http}{PATH}", content=content, headers=headers)
+    return httpx.post(f"http://{server.http}{PATH}", content=content, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("origin", ALLOWED)
@@ -75,7 +76,8 @@ def test_any_origin_is_named_rather_than_starred(tmp_path):
 
 
 def test_the_queries_are_for_no_other_origin(open_server):
-    answer = httpx.get(f"http://{open_server.http}/api/v1/functions", headers={"Origin": ALLOWED[0]})
+    url = f"http://{open_server.http}/api/v1/functions"
+    answer = httpx.get(url, headers={"Origin": ALLOWED[0]}, timeout=PATIENCE_SECONDS)
     assert "access-control-allow-origin" not in answer.headers
 
 

@@ -75,9 +75,8 @@ def test_requests_are_refused_for_now_through_both_doors(full):
     assert status_pb2.Status.FromString(details).details[0].Unpack(retry)
     assert retry.retry_delay.seconds > 0
     headers = {"Content-Type": "application/x-protobuf"}
-    response = httpx.post(
-        f"http://{full.http}/v1/traces", content=request("b", [1]).SerializeToString(), headers=headers
-    )
+    body = request("b", [1]).SerializeToString()
+    response = httpx.post(f"http://{full.http}/v1/traces", content=body, headers=headers, timeout=PATIENCE_SECONDS)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
 

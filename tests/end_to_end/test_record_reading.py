@@ -130,7 +130,8 @@ def test_one_record_has_its_extras_and_the_fields_of_its_log_record(tmp_path):
         httpx.post(url, json=record.__dict__, timeout=PATIENCE_SECONDS)
         (listed,) = between(server, 0, 1)
         whole = server.get(f"{RECORD}/{listed['id']}")
-        again = httpx.get(f"{url}/{listed['id']}", headers={"If-None-Match": whole.headers["etag"]})
+        known = {"If-None-Match": whole.headers["etag"]}
+        again = httpx.get(f"{url}/{listed['id']}", headers=known, timeout=PATIENCE_SECONDS)
     found = whole.json()
     assert {key: found[key] for key in listed} == listed
     assert (found["name"], found["message"], found["level"]) == ("app", "no tea", 30)

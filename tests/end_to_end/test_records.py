@@ -272,16 +272,19 @@ def test_pages_of_origins_that_are_named_may_post_and_read_nothing(tmp_path):
     """--cors-origins is for sending: the answer to a question stays closed to them."""
     origin = "https://shop.example.org"
     ask = {"Origin": origin, "Access-Control-Request-Headers": "content-type"}
-    with ServerProcess(tmp_path / "data", "--cors-origins", origin) as server:
+    with (
+        ServerProcess(tmp_path / "data", "--cors-origins", origin) as server,
+        httpx.Client(timeout=PATIENCE_SECONDS) as client,
+    ):
         for path, content in ((RECORD, "{}"), (EVENTS, '{"a": [{}]}')):
             url = f"http://{server.http}{path}"
-            preflight = httpx.options(url, headers=ask | {"Access-Control-Request-Method": "POST"})
+            preflight = client.options(url, headers=ask | {"Access-Control-Request-Method": "POST"})
             assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, origin)
-            assert httpx.options(url, headers=ask | {"Access-Control-Request-Method": "GET"}).status_code == 400
+            assert client.options(url, headers=ask | {"Access-Control-Request-Method": "GET"}).status_code == 400
             sent = post(server, content, path=path, Origin=origin, Sec_Fetch_Site="cross-site")
             assert sent.headers["access-control-allow-origin"] == origin
             assert sent.status_code != 403
-            read = httpx.get(url, headers={"Origin": origin})
+            read = client.get(url, headers={"Origin": origin})
             assert "access-control-allow-origin" not in read.headers
         assert post(server, "msg=x", FORM, **OTHER_PAGES[0]).status_code == 403
 
