@@ -201,9 +201,9 @@ def test_the_stock_exporters_deliver_unchanged(tmp_path, transport):
     with ServerProcess(tmp_path / "data") as server:
         provider = LoggerProvider(resource=Resource({"service.name": "stock"}))
         exporter = (
-            GrpcLogExporter(endpoint=f"http://{server.grpc}", insecure=True)
+            GrpcLogExporter(endpoint=f"http://{server.grpc}", insecure=True, timeout=PATIENCE_SECONDS)
             if transport == "grpc"
-            else HttpLogExporter(endpoint=f"http://{server.http}/v1/logs")
+            else HttpLogExporter(endpoint=f"http://{server.http}/v1/logs", timeout=PATIENCE_SECONDS)
         )
         provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
         logger = logging.getLogger(f"stock.{transport}")

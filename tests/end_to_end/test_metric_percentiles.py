@@ -38,7 +38,10 @@ EACH = [(aggregation, temporality) for aggregation in AGGREGATIONS for temporali
 def record(server, service, aggregation, temporality):
     """Two thousand requests on two routes, exported four times meanwhile; gives the seconds by route."""
     exporter = OTLPMetricExporter(
-        endpoint=f"http://{server.grpc}", insecure=True, preferred_temporality={Histogram: TEMPORALITIES[temporality]}
+        endpoint=f"http://{server.grpc}",
+        insecure=True,
+        preferred_temporality={Histogram: TEMPORALITIES[temporality]},
+        timeout=PATIENCE_SECONDS,
     )
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
     views = [View(instrument_name=METRIC, aggregation=AGGREGATIONS[aggregation])]
@@ -51,7 +54,7 @@ def record(server, service, aggregation, temporality):
             seconds = pick.lognormvariate(math.log(0.004 if route == "/fast" else 0.4), 0.8)
             histogram.record(seconds, {"http.route": route})
             made[route].append(seconds)
-        assert provider.force_flush()
+        assert provider.force_flush(1000 * PATIENCE_SECONDS)
     provider.shutdown()
     return made
 

@@ -52,7 +52,8 @@ def calls_of(server, service: str) -> int:
 def test_opentelemetrys_http_exporter_delivers_every_span(shared_server, compression):
     service = f"stock http {compression.value}"
     provider = TracerProvider(resource=Resource({"service.name": service}))
-    exporter = OTLPSpanExporter(endpoint=f"http://{shared_server.http}{PATH}", compression=compression)
+    url = f"http://{shared_server.http}{PATH}"
+    exporter = OTLPSpanExporter(endpoint=url, compression=compression, timeout=PATIENCE_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("stock.scope")
     for index in range(1000):  # more than one batch

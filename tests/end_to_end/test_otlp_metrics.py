@@ -237,9 +237,9 @@ def test_the_stock_exporters_deliver_unchanged(tmp_path, transport):
     """Every instrument of the SDK, through its own reader: counters, gauges, histograms of both kinds."""
     with ServerProcess(tmp_path / "data") as server:
         exporter = (
-            GrpcMetricExporter(endpoint=f"http://{server.grpc}", insecure=True)
+            GrpcMetricExporter(endpoint=f"http://{server.grpc}", insecure=True, timeout=PATIENCE_SECONDS)
             if transport == "grpc"
-            else HttpMetricExporter(endpoint=f"http://{server.http}/v1/metrics")
+            else HttpMetricExporter(endpoint=f"http://{server.http}/v1/metrics", timeout=PATIENCE_SECONDS)
         )
         reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
         exponential = View(instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation())

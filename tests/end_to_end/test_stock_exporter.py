@@ -1,7 +1,7 @@
 """Interoperation: OpenTelemetry's own SDK and OTLP/gRPC exporter deliver here unchanged."""
 
 import pytest
-from harness import ServerProcess, stored_spans
+from harness import PATIENCE_SECONDS, ServerProcess, stored_spans
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -15,7 +15,7 @@ def story(tmp_path_factory):
     directory = tmp_path_factory.mktemp("stock") / "data"
     with ServerProcess(directory) as server:
         provider = TracerProvider(resource=Resource({"service.name": "stock", "host.name": "here"}))
-        exporter = OTLPSpanExporter(endpoint=f"http://{server.grpc}", insecure=True)
+        exporter = OTLPSpanExporter(endpoint=f"http://{server.grpc}", insecure=True, timeout=PATIENCE_SECONDS)
         provider.add_span_processor(BatchSpanProcessor(exporter))
         tracer = provider.get_tracer("stock.scope", "1.2.3")
         elsewhere = SpanContext(7, 8, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("k", "v")]))
