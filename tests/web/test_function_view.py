@@ -120,8 +120,9 @@ def test_levels_steps_and_the_axis_are_chosen_and_kept_in_the_url(view):
     assert view.traces("over-time")[2]["y"] == longest
     expect(part.get_by_label("max", exact=True)).to_be_checked()
     view.page.go_back()
-    logarithms = [round(math.log2(value), 6) for value in longest]
-    eventually(lambda: [round(value, 6) for value in view.traces("over-time")[2]["y"]], logarithms)
+    # An hour of India's that has just begun has no calls, and no longest one.
+    logarithms = [value and round(math.log2(value), 6) for value in longest]
+    eventually(lambda: [value and round(value, 6) for value in view.traces("over-time")[2]["y"]], logarithms)
 
 
 def test_dragging_along_time_zooms_and_back_undoes_it(view):
