@@ -23,6 +23,11 @@ _NOTHING_IS_AWAITED = """() => [...document.querySelectorAll(".part:is(.waiting,
     const { top, bottom, height } = part.getBoundingClientRect();
     return height === 0 || bottom < -300 || top > innerHeight + 300;
 })"""
+# Resolves when the rows that are in sight then are drawn, which is in the next frame, whenever that comes.
+_SCROLLED = """(box, by) => {
+    box.scrollBy(0, by);
+    return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+}"""
 # The slow hour, in whole minutes: what is in it does not change while tests run.
 HOUR = {"since": iso(NOW - 60 * MINUTE), "until": iso(NOW)}
 ASKED = {**HOUR, "service": SERVICE, "name": FUNCTION}
@@ -118,14 +123,13 @@ def rows_of(table: Locator) -> list[list[str]]:
     found: dict[int, list[str]] = {}
     count = int(table.locator("table").get_attribute("aria-rowcount") or 0) - 1
     deadline = time.monotonic() + PATIENCE_SECONDS
-    table.evaluate("(box) => box.scrollTo(0, 0)")
+    table.evaluate(_SCROLLED, -table.evaluate("(box) => box.scrollHeight"))
     while len(found) < count and time.monotonic() < deadline:
         seen = table.locator("tbody tr[aria-rowindex]").evaluate_all(
             "(rows) => rows.map((row) => [row.ariaRowIndex, [...row.cells].map((cell) => cell.textContent)])"
         )
         found |= {int(index): cells for index, cells in seen}
-        table.evaluate("(box) => box.scrollBy(0, box.clientHeight)")
-        table.page.wait_for_timeout(50)
+        table.evaluate(_SCROLLED, table.evaluate("(box) => box.clientHeight"))
     return [found[index] for index in sorted(found)]
 
 
