@@ -1,8 +1,12 @@
 """What is shown when there is nothing to show: no spans yet, no server any more, and how it goes on."""
 
+import random
 import shlex
+import socket
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,10 +15,20 @@ from playwright.sync_api import expect
 from shop_spans import FUNCTIONS, shop_requests
 
 
+def a_port_that_stays_free():
+    """One that the system gives nobody who asks for any: nobody has it while the server that had it is away."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(first_given - 8000, first_given), 100):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"no port below {first_given} is free")
+
+
 @pytest.fixture
 def served(tmp_path):
     """A server of each test's own: here they start empty, and go away."""
-    with ServerProcess(tmp_path / "data") as server:
+    with ServerProcess(tmp_path / "data", "--http", f"127.0.0.1:{a_port_that_stays_free()}") as server:
         yield server
 
 
@@ -49,6 +63,12 @@ def test_the_first_record_and_the_first_event_are_waited_for(page, context, serv
     expect(events.get_by_role("link", name="shop.clicks")).to_be_visible()
 
 
+def at_rest(page):
+    """Until nothing more is asked for, which a server that ends would break off or refuse."""
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("tbody .spark")).to_have_count(len(FUNCTIONS))
+
+
 def test_a_server_that_is_gone_is_said_and_found_again(page, served, watch):
     """What was shown stays, with a line that says so; it goes on by itself when the server is back."""
     served.export(*(request.SerializeToString() for request in shop_requests()))
@@ -56,15 +76,16 @@ def test_a_server_that_is_gone_is_said_and_found_again(page, served, watch):
     page.goto("/")
     rows = page.locator("tbody tr[aria-rowindex]")
     expect(rows).to_have_count(len(FUNCTIONS))
-    port = served.http.rpartition(":")[2]
+    at_rest(page)
     served.stop()
     page.keyboard.press("r")
     alert = page.get_by_role("alert").filter(has_text="does not answer")
     expect(alert).to_be_visible()
     expect(rows).to_have_count(len(FUNCTIONS))
-    with ServerProcess(served.directory, "--http", f"127.0.0.1:{port}"):
+    with ServerProcess(served.directory, "--http", served.http):
         expect(alert).to_have_count(0)
         expect(rows).to_have_count(len(FUNCTIONS))
+        at_rest(page)
 
 
 def test_a_window_without_calls_says_what_to_do(page, served):
