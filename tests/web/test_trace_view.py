@@ -194,9 +194,10 @@ def test_the_critical_path_stands_out(served, trace):
     expect(page).to_have_url(re.compile("only=critical"))
     critical = {one["name"] for one in served.get(f"/api/v1/trace/{SHOP}").json()["rows"] if one["critical_ns"]}
     assert critical == {"POST /checkout", "payments.charge", "SELECT cards"}
+    # The trace is asked for once more before anything is dimmed.
+    expect(page.get_by_role("status").filter(has_text="of 4 spans")).to_have_text(f"{len(critical)} of 4 spans")
     for name in shown(page):
         assert ("dim" in row(page, name).get_attribute("class")) == (name not in critical)
-    expect(page.get_by_role("status").filter(has_text="of 4 spans")).to_have_text(f"{len(critical)} of 4 spans")
 
 
 def test_a_spans_details_are_all_that_was_recorded(served, trace):
