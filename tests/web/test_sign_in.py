@@ -48,9 +48,9 @@ def signed_in(page, watch):
 
 def test_a_token_opens_the_view_that_was_asked_for(signed_in, tokens, served):
     """And is in no URL, no storage and no cookie that a script could read."""
-    page = signed_in(tokens["read"], "/?since=24h")
+    page = signed_in(tokens["read"], "/?since=24h&service=shop")
     expect(page.locator("tbody tr[aria-rowindex] .name")).to_have_text(["shop.pay"])
-    assert page.url.endswith("/?since=24h")
+    assert page.url.endswith("/?since=24h&service=shop")
     assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["expires"]) == (True, "Strict", -1)
@@ -91,7 +91,7 @@ def test_a_session_watches_and_asks_sql_if_its_token_may(signed_in, page, tokens
     expect(page.get_by_role("heading", name="Raw SQL needs the role sql")).to_be_visible()
     page.get_by_role("link", name="Live", exact=True).click()
     expect(page.get_by_role("status").filter(has_text="Watching")).to_be_visible()
-    store(served, tokens, request("shop", [7], name="shop.live"))
+    store(served, tokens, request("watched", [7], name="shop.live"))
     expect(page.locator("tbody tr[aria-rowindex] .name")).to_have_text(["shop.live"])
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Token").fill(tokens["analyst"])
