@@ -74,6 +74,7 @@ def test_the_filter_and_the_service_of_the_bar_hold(live, served, watch):
     page.locator("#filter").fill("status=error")
     page.locator("#filter").press("Enter")
     expect(page.get_by_text("0 arrived")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Watching")).to_be_visible()
     page.get_by_role("button", name="API", exact=True).click()
     expect(page.locator("dialog .url").last).to_contain_text("/api/v1/live?service=watched&filter=status%3Derror")
 

@@ -68,7 +68,6 @@ class Live {
     /** @type {number | undefined} */
     this.frame = undefined;
     this.draw();
-    this.say("Connecting …");
     /** @type {{url: string, source: EventSource} | undefined} */
     this.stream = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -98,6 +97,8 @@ class Live {
   connect(url) {
     const source = new EventSource(url);
     this.stream = { url, source };
+    // Also where another was watched before: what is stored until it is open is not shown.
+    this.say("Connecting …");
     source.addEventListener("open", () => {
       note(url, { status: 200 });
       this.say("Watching");
