@@ -10,6 +10,9 @@ import spanhouse
 os.environ["SPANHOUSE_SPOOL"] = "off"
 # What is asked of programs that end is what they deliver, also on machines that are busy with others.
 os.environ["SPANHOUSE_EXIT_TIMEOUT"] = "20000"
+# Calls captured in this process go where a test says, else nowhere: an export to the default endpoint would give up ten
+# seconds later, in the middle of another test, with a warning that this one has not caused.
+spanhouse.configure(export=False)
 
 
 @pytest.fixture
