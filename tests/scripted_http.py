@@ -19,6 +19,7 @@ class Scripted(ThreadingHTTPServer):
     """Answers with what `script` says, one entry a request, the last one again and again; notes what it was sent."""
 
     daemon_threads = True
+    allow_reuse_port = True  # for an address that is held
 
     def __init__(self, *script, address=("127.0.0.1", 0)):
         super().__init__(address, _Handler)

@@ -8,6 +8,8 @@ from time import monotonic, sleep
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from harness import PATIENCE_SECONDS
+from held_ports import held_port
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
@@ -39,6 +41,16 @@ def spooled(folder) -> int:
         count += entry.item_count
         entry.release()
     return count
+
+
+def later(_request, context):
+    """A receiver that asks for its requests in 40 seconds."""
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.seconds = 40
+    status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+    status.details.add().Pack(retry)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.UNAVAILABLE, "in a while")
 
 
 def test_it_is_found_by_its_name():
@@ -113,14 +125,9 @@ def test_shutdown_wakes_an_export_that_waits(tmp_path, monkeypatch, spool):
     monkeypatch.setenv("OTEL_BLRP_EXPORT_TIMEOUT", "600000")
     asked = threading.Event()
 
-    def respond(_request, context):
+    def respond(request, context):
         asked.set()
-        retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.seconds = 40
-        status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
-        status.details.add().Pack(retry)
-        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-        context.abort(grpc.StatusCode.UNAVAILABLE, "in a while")
+        later(request, context)
 
     with receiving(respond) as receiver:
         exporter = SpanhouseLogExporter(receiver.endpoint)
@@ -184,8 +191,10 @@ def test_rejected_records_are_counted(caplog):
         exporter.shutdown()
 
 
-def test_a_large_batch_is_split():
+def test_a_large_batch_is_split(monkeypatch):
     """OTLP/gRPC Request: several requests rather than one too large; one record too large costs only itself."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")  # of one export, in which 65 MiB are encoded repeatedly
+    monkeypatch.setenv("OTEL_BLRP_EXPORT_TIMEOUT", "60000")
     with receiving() as receiver:
         exporter = SpanhouseLogExporter(receiver.endpoint)
         assert exporter.export(records(*("x" * 200_000 for _ in range(40)))) is SUCCESS
@@ -217,22 +226,22 @@ def test_records_wait_in_a_spool_of_their_own(tmp_path, monkeypatch):
     """With nobody answering: SUCCESS, counted, in the folder logs/ of the spool; the next answer brings them, once."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "700")
-    with receiving() as receiver:
-        pass
-    exporter = SpanhouseLogExporter(receiver.endpoint)
-    assert exporter.export(records(1, 2, 3)) is SUCCESS
+    with held_port() as port:
+        exporter = SpanhouseLogExporter(f"http://127.0.0.1:{port}")
+        assert exporter.export(records(1, 2, 3)) is SUCCESS
+        exporter.shutdown()
     assert (exporter.status().spooled, exporter.status().failed) == (3, 0)
     assert spooled(tmp_path / "spool") == 3
     assert list(Spool(tmp_path / "spool", 1 << 20).entries()) == []
     assert [oct((tmp_path / folder).stat().st_mode & 0o777) for folder in ("spool", "spool/logs")] == ["0o700"] * 2
-    with receiving(port=receiver.port) as again:
-        other = SpanhouseLogExporter(again.endpoint)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT")  # who is there is waited for
+    with receiving() as receiver:
+        other = SpanhouseLogExporter(receiver.endpoint)
         assert other.export(records(4)) is SUCCESS
-        assert again.bodies() == [1, 2, 3, 4]
+        assert receiver.bodies() == [1, 2, 3, 4]
         assert other.status().replayed == 3
         other.shutdown()
     assert spooled(tmp_path / "spool") == 0
-    exporter.shutdown()
 
 
 def test_a_receiver_without_logs_costs_one_warning(tmp_path, monkeypatch, caplog):
@@ -255,13 +264,17 @@ def test_a_receiver_without_logs_costs_one_warning(tmp_path, monkeypatch, caplog
 def test_what_was_spooled_waits_for_a_receiver_with_logs(tmp_path, monkeypatch, caplog):
     """The receiver comes back without logs: nothing more is spooled and nothing is sent again until one takes logs."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path))
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "700")
-    with receiving() as receiver:
-        pass
-    exporter = SpanhouseLogExporter(receiver.endpoint)
-    assert exporter.export(records("before")) is SUCCESS
-    with receiving(port=receiver.port, logs=False):
-        give_up = monotonic() + 30
+    with held_port() as port:
+        receiver_of_logs_comes_and_goes(port, tmp_path, caplog)
+
+
+def receiver_of_logs_comes_and_goes(port, tmp_path, caplog):
+    with receiving(later, port):
+        # Away at once, although it waits long for those who are there: they are not to be taken for away.
+        exporter = SpanhouseLogExporter(f"http://127.0.0.1:{port}")
+        assert exporter.export(records("before")) is SUCCESS
+    with receiving(port=port, logs=False):
+        give_up = monotonic() + PATIENCE_SECONDS
         while exporter.export(records("meanwhile")) is SUCCESS:  # to the spool, until the probe has its answer
             assert monotonic() < give_up
             sleep(0.05)
@@ -270,8 +283,8 @@ def test_what_was_spooled_waits_for_a_receiver_with_logs(tmp_path, monkeypatch, 
             assert exporter.export(records("refused")) is FAILURE
         assert spooled(tmp_path) == waiting == exporter.status().spooled
         assert [record.levelname for record in caplog.records].count("WARNING") == 1
-    with receiving(port=receiver.port) as again:
-        give_up = monotonic() + 30
+    with receiving(port=port) as again:
+        give_up = monotonic() + PATIENCE_SECONDS
         while exporter.status().replayed < waiting:
             exporter.export(records("after"))
             assert monotonic() < give_up

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import clean_environment
+from held_ports import held_port
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 from otlp_receiver import attributes, receiving
@@ -204,19 +205,19 @@ def test_the_exporter_spools_when_nobody_answers(tmp_path, monkeypatch):
     spans = [memory.get_tracer("t").start_span("n") for _ in range(3)]
     for span in spans:
         span.end()
-    with receiving() as receiver:
-        endpoint = receiver.endpoint
-    exporter = SpanhouseExporter(endpoint)
-    assert exporter.export(spans).name == "SUCCESS"
+    with held_port() as port:
+        exporter = SpanhouseExporter(f"http://127.0.0.1:{port}")
+        assert exporter.export(spans).name == "SUCCESS"
+        exporter.shutdown()
     assert (exporter.status().spooled, exporter.status().failed) == (3, 0)
     assert len(list(Spool(tmp_path, 1 << 20)._names())) == 1
-    with receiving(port=receiver.port) as again:
-        other = SpanhouseExporter(again.endpoint)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT")  # who is there is waited for
+    with receiving() as receiver:
+        other = SpanhouseExporter(receiver.endpoint)
         assert other.export(spans[:1]).name == "SUCCESS"
         assert other.status().replayed == 3
-        assert len(again.spans) == 4
+        assert len(receiver.spans) == 4
         other.shutdown()
-    exporter.shutdown()
 
 
 def test_a_large_export_is_split():

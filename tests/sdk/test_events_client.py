@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from harness import PATIENCE_SECONDS
+from held_ports import held_port
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from otlp_receiver import attributes
 from scripted_http import Scripted
@@ -200,8 +201,11 @@ def test_destinations_do_not_share_a_spool(tmp_path, monkeypatch):
     """What waits for one server, namespace or token is delivered to no other, but by the next client of the same."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
-    with Scripted(TAKEN) as server:
-        url, address = server.url, server.server_address
+    with held_port() as port:
+        spool_of_a_destination(f"http://127.0.0.1:{port}", port, tmp_path, monkeypatch)
+
+
+def spool_of_a_destination(url, port, tmp_path, monkeypatch):
     for number, options in enumerate([{}, {"namespace": "shop"}, {"token": "secret"}]):
         with spanhouse.EventsClient(url, blocking=False, **options) as client:
             client.put({"a": [{"n": number}]})
@@ -210,7 +214,8 @@ def test_destinations_do_not_share_a_spool(tmp_path, monkeypatch):
     folders = list((tmp_path / "events").iterdir())
     assert len(folders) == 3
     assert not [folder for folder in folders if "secret" in folder.name]
-    with Scripted(TAKEN, address=address) as server:
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT")  # who is there is waited for
+    with Scripted(TAKEN, address=("127.0.0.1", port)) as server:
         with spanhouse.EventsClient(url, blocking=False, namespace="shop") as client:
             client.put({"a": [{"n": "new"}]})
             give_up = time.monotonic() + 60

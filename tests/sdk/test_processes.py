@@ -6,6 +6,7 @@ import textwrap
 import time
 
 import pytest
+from held_ports import held_port
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_receiver import attributes, receiving, spans_in
 from spool_files import spooled_requests
@@ -203,8 +204,6 @@ def test_threads_that_run_on_at_exit_do_no_harm():
 
 def test_a_receiver_that_starts_late_gets_everything():
     """OTLP, "Failures": UNAVAILABLE is retried; a program that starts before its collector loses nothing."""
-    with receiving() as first:
-        port = first.port
     script = """
         import subprocess, sys, time
         import spanhouse
@@ -219,12 +218,15 @@ def test_a_receiver_that_starts_late_gets_everything():
         assert spanhouse.flush(30)
         print(spanhouse.exporter_status().exported)
         """
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        held_port() as port,
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         assert process.stdout.readline() == "captured\n"
         with receiving(port=port) as receiver:

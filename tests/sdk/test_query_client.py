@@ -3,11 +3,11 @@
 import asyncio
 import gzip
 import json
-import socket
 from datetime import UTC, datetime, timedelta
 from typing import get_type_hints
 
 import pytest
+from held_ports import held_port
 from scripted_http import Scripted
 
 import spanhouse
@@ -133,9 +133,11 @@ def test_a_connection_that_the_server_closed_is_opened_again():
 
 
 def test_nobody_there_is_unavailable():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with spanhouse.Client(f"http://127.0.0.1:{port}") as client, pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
+    with (
+        held_port() as port,
+        spanhouse.Client(f"http://127.0.0.1:{port}") as client,
+        pytest.raises(Unavailable, match=f"127.0.0.1:{port}"),
+    ):
         client.services()
 
 
