@@ -175,8 +175,7 @@ def test_grandchildren(tmp_path):
             call(after, 40)
     """
     with receiving() as receiver:
-        run(script, receiver.endpoint, tmp_path)
-        receiver.wait_for(20 + 30 + 40)
+        run(script, receiver.endpoint, tmp_path)  # until the last of them has closed its output
         count(receiver, tmp_path, "before", 20)
         count(receiver, tmp_path, "after", 70)
 
