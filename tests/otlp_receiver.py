@@ -48,13 +48,7 @@ class Receiver:
     @property
     def records(self) -> list:
         """Log records."""
-        return [
-            record
-            for request in self.log_requests
-            for resource in request.resource_logs
-            for scope in resource.scope_logs
-            for record in scope.log_records
-        ]
+        return records_in(self.raw_logs)
 
     def bodies(self) -> list:
         """What the log records say, sorted."""
@@ -100,6 +94,17 @@ def spans_in(requests: Iterable[bytes]) -> list:
         for resource in ExportTraceServiceRequest.FromString(raw).resource_spans
         for scope in resource.scope_spans
         for span in scope.spans
+    ]
+
+
+def records_in(requests: Iterable[bytes]) -> list:
+    """The log records of encoded requests."""
+    return [
+        record
+        for raw in requests
+        for resource in ExportLogsServiceRequest.FromString(raw).resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
     ]
 
 
