@@ -48,6 +48,7 @@ for resource in data.resource_metrics if data else ():
 
 def run(endpoint: str, enabled: str, *arguments: str, **environ: str) -> list[str]:
     environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": enabled}
+    environ["OTEL_BSP_SCHEDULE_DELAY"] = "600000"  # all spans in one request, sent by the flush
     command = [sys.executable, "-W", "error", "-c", SCRIPT, *arguments]
     done = subprocess.run(
         command, env=clean_environment(**environ), capture_output=True, text=True, check=False, timeout=60

@@ -124,6 +124,7 @@ except OSError:
 def test_limits_of_the_process(tmp_path, limit):
     """A spool that cannot grow costs one warning and its spans, counted; the program runs on."""
     environ = {"SPANHOUSE_SPOOL": str(tmp_path / "spool"), "OTEL_EXPORTER_OTLP_TIMEOUT": "500"}
+    environ["OTEL_BSP_SCHEDULE_DELAY"] = "600000"  # else a round among the 700 makes a file that is small enough
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LIMITED.format(limit=limit)],
         env=clean_environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **environ),
