@@ -130,7 +130,7 @@ os.waitpid(pid, 0)
     with receiving() as receiver:
         # Our threads are left to fall asleep first: under a busy one, such a fork breaks the interpreter itself.
         warm = script.replace("pid = ", "spanhouse.flush(20)\ntime.sleep(0.3)\npid = ")
-        python(warm, receiver.endpoint)
+        python(warm, receiver.endpoint, OTEL_BSP_SCHEDULE_DELAY="600000")  # nor woken by the delay as it forks
         assert names(receiver).count("__main__.parent_work") == 600
         assert names(receiver).count("__main__.child_work") == 200
         assert len({span.span_id for span in receiver.spans}) == 800
