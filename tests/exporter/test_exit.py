@@ -201,9 +201,10 @@ def test_the_sdks_batch_processor_at_exit(tmp_path):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        code, out, err = end(start(script, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path))
+        waits = dict.fromkeys(("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT"), "60000")
+        code, out, err = end(start(script, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path, **waits))
     assert (code, err) == (0, "")
-    assert time.time() - float(out) < 8  # its timeout alone is ten
+    assert time.time() - float(out) < 14  # an end that waits for its answer takes some twenty
     assert sum(entry.item_count for entry in Spool(tmp_path / "spool", 1 << 30).entries()) == 2000
 
 
