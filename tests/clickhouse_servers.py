@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from harness import PATIENCE_SECONDS, ServerProcess
+from held_ports import held_port
 
 from spanhouse_backend.clickhouse_address import parse_url
 from spanhouse_backend.store.server import Server
@@ -30,8 +31,8 @@ class ClickHouse:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._port_file = directory.with_name(directory.name + ".port")
-        # Bound beside the server and never listening: while the server is dead, nobody else is given its port.
-        self._held = socket.socket()
+        # While the server is dead, nobody else is given its port.
+        self._held = contextlib.ExitStack()
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -60,9 +61,7 @@ class ClickHouse:
         self.process.wait()
 
     def __enter__(self) -> Self:
-        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._held.bind(("127.0.0.1", 0))
-        self.port = self._held.getsockname()[1]
+        self.port = self._held.enter_context(held_port())
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -3,12 +3,9 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -84,18 +81,6 @@ class ServerProcess:
             call = channel.unary_unary(method)
             futures = [call.future(request, timeout=PATIENCE_SECONDS, metadata=metadata) for request in requests]
             return [future.code() for future in futures]
-
-
-@contextmanager
-def kept(address: str) -> Iterator[None]:
-    """While nobody listens at `address`: no other process is given its port, and who had it can have it again."""
-    host, _, port = address.rpartition(":")
-    with socket.socket() as holding:
-        # Where it keeps a second socket from listening there, nothing can be kept.
-        if sys.platform == "linux":
-            holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            holding.bind((host, int(port)))
-        yield
 
 
 def resident_peak_bytes(server: ServerProcess) -> int:

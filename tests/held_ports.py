@@ -6,12 +6,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def held_port() -> Iterator[int]:
-    """A port of loopback that refuses connections and is given to nobody else while this is open.
+def held_port(address: str = "127.0.0.1:0") -> Iterator[int]:
+    """The port of `address`, or a new one of loopback, which is given to nobody else while this is open.
 
-    Bound, not listening; a server that asks for the port with SO_REUSEPORT, as gRPC's do, may listen on it meanwhile.
+    Bound, not listening, so it refuses connections; a server that asks for this very port with SO_REUSEADDR (ours,
+    uvicorn's) or SO_REUSEPORT (gRPC's own) may listen on it meanwhile. On Linux, that is: elsewhere it could not.
     """
+    host, _, port = address.rpartition(":")
     with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(("127.0.0.1", 0))
+        held.bind((host, int(port)))
         yield held.getsockname()[1]

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, kept, read_back
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, read_back
+from held_ports import held_port
 
 PROGRAM = """
 import sys, time
@@ -65,7 +66,7 @@ def test_a_server_that_is_killed_and_restarted_under_load(tmp_path):
     first.process.wait()
     second = ServerProcess(tmp_path / "data", "--grpc", first.grpc, "--spool", str(tmp_path / "spool"))
     with contextlib.ExitStack() as stack:
-        with kept(first.grpc):
+        with held_port(first.grpc):
             time.sleep(2.5)
             stack.enter_context(second)
         out, err = program.communicate(timeout=PATIENCE_SECONDS)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import jsonschema
 import pytest
-from harness import PATIENCE_SECONDS, ServerProcess, clean_environment, kept
+from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from held_ports import held_port
 
 import spanhouse
 from spanhouse.query import QueryError, Unauthorized, Unavailable
@@ -218,7 +219,7 @@ def test_a_reading_goes_on_when_its_server_comes_back(tmp_path):
             server.process.kill()
             server.process.wait()
             server._arguments = ("--http", server.http)
-            with kept(server.http):
+            with held_port(server.http):
                 starting = threading.Timer(0.5, server.start)
                 starting.start()
                 try:
@@ -228,7 +229,7 @@ def test_a_reading_goes_on_when_its_server_comes_back(tmp_path):
         assert found == list(range(2500))
         server.process.kill()
         server.process.wait()
-        with kept(server.http), client_of(server, timeout=0.5) as events, pytest.raises(Unavailable):
+        with held_port(server.http), client_of(server, timeout=0.5) as events, pytest.raises(Unavailable):
             list(events.get("s"))
 
 
@@ -242,7 +243,7 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, monkeypatch):
         assert events.flush(PATIENCE_SECONDS)
         server.process.kill()
         server.process.wait()
-        with kept(server.http):
+        with held_port(server.http):
             for number in range(200, 400):
                 events.put({"s": [{"n": number}]})
             assert events.flush(PATIENCE_SECONDS)

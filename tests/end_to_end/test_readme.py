@@ -1,7 +1,6 @@
 """The README's programs, run: with no server, and with one."""
 
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from held_ports import held_port
 from otlp_requests import request
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +19,8 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 @pytest.fixture
 def nowhere() -> Iterator[str]:
     """An address where nobody listens, and nobody else can begin to while the test runs."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield "{}:{}".format(*held.getsockname())
+    with held_port() as port:
+        yield f"127.0.0.1:{port}"
 
 
 def test_the_plain_script_and_then_top(tmp_path, nowhere):

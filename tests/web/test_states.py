@@ -1,34 +1,21 @@
 """What is shown when there is nothing to show: no spans yet, no server any more, and how it goes on."""
 
-import random
 import shlex
-import socket
 import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import pytest
 from harness import PATIENCE_SECONDS, ServerProcess, clean_environment
+from held_ports import held_port
 from playwright.sync_api import expect
 from shop_spans import FUNCTIONS, shop_requests
-
-
-def a_port_that_stays_free():
-    """One that the system gives nobody who asks for any: nobody has it while the server that had it is away."""
-    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(first_given - 8000, first_given), 100):
-        with socket.socket() as tried, suppress(OSError):
-            tried.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError(f"no port below {first_given} is free")
 
 
 @pytest.fixture
 def served(tmp_path):
     """A server of each test's own: here they start empty, and go away."""
-    with ServerProcess(tmp_path / "data", "--http", f"127.0.0.1:{a_port_that_stays_free()}") as server:
+    with held_port() as port, ServerProcess(tmp_path / "data", "--http", f"127.0.0.1:{port}") as server:
         yield server
 
 

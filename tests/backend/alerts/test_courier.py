@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import socket
 import time
 
 import pytest
+from held_ports import held_port
 from webhook_receiver import HANG, receiving
 
 from spanhouse_backend.alerts.courier import MAX_SECRET_BYTES, Courier
@@ -85,10 +85,7 @@ def test_a_redirect_is_not_followed(receiver):
 
 
 def test_nobody_there_is_told_in_the_systems_words():
-    """While the port is ours, though nobody listens: one that was let go may be given to somebody else."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
+    with held_port() as port:
         assert deliver(url=f"http://127.0.0.1:{port}/s3cret", seconds=1) == "no answer: Connection refused"
 
 
