@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from time import monotonic
 
 import grpc
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -84,6 +86,15 @@ class Receiver:
             self.metadata.append(dict(context.invocation_metadata()))
             self._arrived.notify_all()
         return response
+
+
+def ask_to_wait(context: grpc.ServicerContext, code: grpc.StatusCode, seconds: float) -> None:
+    """OTLP, "OTLP/gRPC Throttling": the details with which `context` is refused, with RetryInfo."""
+    retry = RetryInfo()
+    retry.retry_delay.FromNanoseconds(int(seconds * 1e9))
+    status = Status(code=code.value[0])
+    status.details.add().Pack(retry)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
 
 
 def spans_in(requests: Iterable[bytes]) -> list:

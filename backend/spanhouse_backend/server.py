@@ -131,8 +131,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
 
         watching = [house.readiness.watch(changed) for house in houses.by_namespace.values()]
         watching += [spool.watch() for spool in _spools(settings, houses)]
-        for watch in watching:
-            stopping.push_async_callback(_cancel, asyncio.create_task(watch, name="watch"))
+        stopping.push_async_callback(_cancel, *(asyncio.create_task(watch, name="watch") for watch in watching))
         if settings.rules:
             await _keep_rules(settings.rules, houses, stopping)
 
@@ -407,10 +406,13 @@ def _no_live(settings: Settings) -> str:
     return ""
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    # All before any is waited for: what they end takes as long as that of the slowest, not of all together.
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _stop_http(server: uvicorn.Server, task: asyncio.Task[None]) -> None:

@@ -7,9 +7,7 @@ from time import monotonic, sleep
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
 from harness import PATIENCE_SECONDS
-from held_ports import held_port
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
@@ -20,7 +18,7 @@ from opentelemetry.sdk._logs.export import (
     SimpleLogRecordProcessor,
 )
 from opentelemetry.sdk.resources import Resource
-from otlp_receiver import attributes, receiving, value
+from otlp_receiver import ask_to_wait, attributes, receiving, value
 
 from spanhouse_exporter.log_exporter import SpanhouseLogExporter
 from spanhouse_exporter.signals import LOGS
@@ -45,11 +43,7 @@ def spooled(folder) -> int:
 
 def later(_request, context):
     """A receiver that asks for its requests in 40 seconds."""
-    retry = error_details_pb2.RetryInfo()
-    retry.retry_delay.seconds = 40
-    status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
-    status.details.add().Pack(retry)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    ask_to_wait(context, grpc.StatusCode.UNAVAILABLE, 40)
     context.abort(grpc.StatusCode.UNAVAILABLE, "in a while")
 
 
@@ -222,14 +216,13 @@ def test_a_record_that_cannot_be_encoded_costs_itself(caplog):
         exporter.shutdown()
 
 
-def test_records_wait_in_a_spool_of_their_own(tmp_path, monkeypatch):
+def test_records_wait_in_a_spool_of_their_own(tmp_path, monkeypatch, port):
     """With nobody answering: SUCCESS, counted, in the folder logs/ of the spool; the next answer brings them, once."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "700")
-    with held_port() as port:
-        exporter = SpanhouseLogExporter(f"http://127.0.0.1:{port}")
-        assert exporter.export(records(1, 2, 3)) is SUCCESS
-        exporter.shutdown()
+    exporter = SpanhouseLogExporter(f"http://127.0.0.1:{port}")
+    assert exporter.export(records(1, 2, 3)) is SUCCESS
+    exporter.shutdown()
     assert (exporter.status().spooled, exporter.status().failed) == (3, 0)
     assert spooled(tmp_path / "spool") == 3
     assert list(Spool(tmp_path / "spool", 1 << 20).entries()) == []
@@ -261,14 +254,9 @@ def test_a_receiver_without_logs_costs_one_warning(tmp_path, monkeypatch, caplog
         exporter.shutdown()
 
 
-def test_what_was_spooled_waits_for_a_receiver_with_logs(tmp_path, monkeypatch, caplog):
+def test_what_was_spooled_waits_for_a_receiver_with_logs(tmp_path, monkeypatch, caplog, port):
     """The receiver comes back without logs: nothing more is spooled and nothing is sent again until one takes logs."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path))
-    with held_port() as port:
-        receiver_of_logs_comes_and_goes(port, tmp_path, caplog)
-
-
-def receiver_of_logs_comes_and_goes(port, tmp_path, caplog):
     with receiving(later, port):
         # Away at once, although it waits long for those who are there: they are not to be taken for away.
         exporter = SpanhouseLogExporter(f"http://127.0.0.1:{port}")

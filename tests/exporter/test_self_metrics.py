@@ -3,9 +3,8 @@ import sys
 from pathlib import Path
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from harness import clean_environment
-from otlp_receiver import receiving
+from otlp_receiver import ask_to_wait, receiving
 
 from spanhouse_exporter import status
 
@@ -89,11 +88,7 @@ def test_one_observation_for_a_request_with_all_its_attempts(tmp_path):
     def respond(_request, context):
         attempts.append(1)
         if len(attempts) > 1:
-            retry = error_details_pb2.RetryInfo()
-            retry.retry_delay.seconds = 3600
-            refused = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
-            refused.details.add().Pack(retry)
-            context.set_trailing_metadata((("grpc-status-details-bin", refused.SerializeToString()),))
+            ask_to_wait(context, grpc.StatusCode.UNAVAILABLE, 3600)
         context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
 
     environ = {"OTEL_BSP_MAX_QUEUE_SIZE": "700", "SPANHOUSE_SPOOL": str(tmp_path)}

@@ -9,12 +9,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 from harness import clean_environment
-from held_ports import held_port
-from otlp_receiver import Receiver, receiving
+from otlp_receiver import Receiver, ask_to_wait, receiving
 
 from spanhouse_exporter.delivery import Delivery
 from spanhouse_exporter.notices import Notices
@@ -39,11 +35,7 @@ def failing(code: grpc.StatusCode, times: int = 1, delay: float | None = None):
         seen.append((time.monotonic(), request))
         if len(seen) <= times:
             if delay is not None:
-                info, detail = RetryInfo(), Any()
-                info.retry_delay.FromNanoseconds(int(delay * 1e9))
-                detail.Pack(info)
-                status = Status(code=code.value[0], details=[detail])
-                context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+                ask_to_wait(context, code, delay)
             context.abort(code, "not now")
         return b""
 
@@ -82,24 +74,16 @@ def test_the_servers_delay_is_waited_for():
     assert second - first >= 0.7
 
 
-def test_one_deadline_for_all_attempts(monkeypatch):
+def test_one_deadline_for_all_attempts(attempts):
     """OTLP exporter: the timeout is of the whole export; a wait that would overrun it is not begun."""
-    deadlines = []
-    start = GrpcSender.start
-
-    def noting(sender, request, deadline, *, in_background):
-        deadlines.append(deadline)
-        return start(sender, request, deadline, in_background=in_background)
-
-    monkeypatch.setattr(GrpcSender, "start", noting)
     respond, _ = failing(grpc.StatusCode.UNAVAILABLE, times=99)
     with receiving(respond) as receiver:
         delivery = delivering(receiver.endpoint, timeout_seconds=2.0)
         started = time.monotonic()
         assert delivery.deliver(b"request").ok is False
         assert time.monotonic() - started < 20  # all 99 attempts, with their waits, take most of an hour
-        assert len(deadlines) > 1
-        assert len(set(deadlines)) == 1
+        assert len(attempts) > 1
+        assert len({deadline for _request, deadline in attempts}) == 1
         respond_late, _ = failing(grpc.StatusCode.UNAVAILABLE, delay=600)
     with receiving(respond_late) as receiver:
         started = time.monotonic()
@@ -283,13 +267,8 @@ print(exporter.status().exported)
         assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_a_server_that_restarts_is_found_again():
+def test_a_server_that_restarts_is_found_again(port):
     """The channel reconnects, on the same port, within the request's own deadline."""
-    with held_port() as port:
-        server_restarts_on(port)
-
-
-def server_restarts_on(port):
     delivery = delivering(f"http://127.0.0.1:{port}", timeout_seconds=20)
     with receiving(port=port):
         assert delivery.deliver(b"one").ok

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 from harness import PATIENCE_SECONDS, clean_environment
-from held_ports import held_port
 from otlp_receiver import receiving
 from otlp_requests import request
 
-from spanhouse_exporter.sender import GrpcSender
 from spanhouse_exporter.spool import Spool
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -176,24 +174,16 @@ time.sleep(60)
         os.killpg(holder.pid, 9)
 
 
-def test_requests_go_to_the_spool_when_nobody_answers_and_return(tmp_path, caplog, monkeypatch):
+def test_requests_go_to_the_spool_when_nobody_answers_and_return(tmp_path, caplog, port, attempts):
     """Once away, nothing waits for the receiver; when it answers, everything arrives, each span once."""
-    attempted = []
-    start = GrpcSender.start
-
-    def noting(sender, request, deadline, *, in_background):
-        attempted.append(request)
-        return start(sender, request, deadline, in_background=in_background)
-
-    monkeypatch.setattr(GrpcSender, "start", noting)
     settings = {"spool_directory": tmp_path, "timeout_seconds": 3.0, "schedule_delay_seconds": 0.05}
-    with held_port() as port, pipeline_to(f"http://127.0.0.1:{port}", **settings) as (pipeline, intake):
+    with pipeline_to(f"http://127.0.0.1:{port}", **settings) as (pipeline, intake):
         intake.put(span(1))
         assert pipeline.flush(PATIENCE_SECONDS)
         for number in range(2, 12):
             intake.put(span(number))
             assert pipeline.flush(PATIENCE_SECONDS)
-        assert len(set(attempted)) == 1  # the first, which is also the probe
+        assert len({request for request, _deadline in attempts}) == 1  # the first, which is also the probe
         status = pipeline.status()
         assert (status.spooled, status.exported, status.failed) == (11, 0, 0)
         assert len(files(tmp_path)) == 11

@@ -1,7 +1,9 @@
 import os
+from collections.abc import Iterator
 
 import patient_examples  # noqa: F401 - as the conftest above, without which these tests are also run
 import pytest
+from held_ports import held_port
 from otlp_receiver import receiving
 
 import spanhouse
@@ -22,3 +24,10 @@ def receiver():
         spanhouse.configure(service_name="client-tests", endpoint=running.endpoint)
         yield running
         spanhouse.shutdown(5)
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where nobody listens until the test does, and nobody else can."""
+    with held_port() as held:
+        yield held

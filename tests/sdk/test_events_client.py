@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from harness import PATIENCE_SECONDS
-from held_ports import held_port
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from otlp_receiver import attributes
 from scripted_http import Scripted
@@ -197,15 +196,11 @@ def test_a_request_that_is_too_large_is_halved():
         assert (client.status().exported, client.status().failed) == (10, 0)
 
 
-def test_destinations_do_not_share_a_spool(tmp_path, monkeypatch):
+def test_destinations_do_not_share_a_spool(tmp_path, monkeypatch, port):
     """What waits for one server, namespace or token is delivered to no other, but by the next client of the same."""
     monkeypatch.setenv("SPANHOUSE_SPOOL", str(tmp_path))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
-    with held_port() as port:
-        spool_of_a_destination(f"http://127.0.0.1:{port}", port, tmp_path, monkeypatch)
-
-
-def spool_of_a_destination(url, port, tmp_path, monkeypatch):
+    url = f"http://127.0.0.1:{port}"
     for number, options in enumerate([{}, {"namespace": "shop"}, {"token": "secret"}]):
         with spanhouse.EventsClient(url, blocking=False, **options) as client:
             client.put({"a": [{"n": number}]})
