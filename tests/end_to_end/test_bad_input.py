@@ -4,9 +4,14 @@ import random
 
 import grpc
 import pytest
-from harness import EXPORT, EXPORT_LOGS, ServerProcess, stored_spans
+from harness import EXPORT, EXPORT_LOGS, EXPORT_METRICS, ServerProcess, stored_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from otlp_requests import log_request, request
+from otlp_requests import gauge_request, log_request, request
+from wire_bombs import varint
+
+from spanhouse_backend.ingest.framing import frame, join
+from spanhouse_backend.store.journal import Journal
+from spanhouse_backend.store.landing import TRACES
 
 pytestmark = pytest.mark.over_both_stores
 
@@ -18,7 +23,16 @@ def wrapped(inner: bytes) -> bytes:
     return b"\x0a" + bytes([len(inner)]) + inner
 
 
+def with_length(whole: bytes, text: bytes, length: int) -> bytes:
+    """A request with another length for one of its texts: in more bytes, which overwrite what comes next."""
+    at = whole.index(text) - 1
+    written = varint(length)
+    return whole[:at] + written + whole[at + len(written) :]
+
+
 GOOD = request("good", [1000]).SerializeToString()
+# From 32 GiB to more than an allocation may be: the engine makes room before it reads.
+BEYOND_MEMORY = [1 << 35, 1 << 48, 1 << 62, (1 << 64) - 1]
 
 BAD = {
     "random bytes": random.Random(1).randbytes(500),
@@ -28,6 +42,7 @@ BAD = {
     "a length past the end": b"\x0a\xff\xff\xff\xff\x0f" + GOOD,
     "garbage in a right frame": wrapped(b"\x12\x10" + b"\xff" * 20),
     "a string where a message belongs": wrapped(b"\x12\x05hello"),
+    **{f"a name of {length} bytes": with_length(GOOD, b"module.function", length) for length in BEYOND_MEMORY},
 }
 
 
@@ -42,6 +57,17 @@ BAD_LOGS = {
     "garbage in a right frame": BAD["garbage in a right frame"],
     "a string where a message belongs": BAD["a string where a message belongs"],
     "a span where a log record belongs": GOOD,
+    **{f"a body of {length} bytes": with_length(GOOD_LOGS, b"hello", length) for length in BEYOND_MEMORY},
+}
+
+GAUGE = gauge_request("good", [1.5])
+GAUGE.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].attributes.add(key="what.was.measured")
+GOOD_GAUGE = GAUGE.SerializeToString()
+
+BAD_METRICS = {
+    "random bytes": BAD["random bytes"],
+    "truncated": GOOD_GAUGE[:-7],
+    **{f"a key of {length} bytes": with_length(GOOD_GAUGE, b"what.was.measured", length) for length in BEYOND_MEMORY},
 }
 
 
@@ -50,6 +76,7 @@ BAD_LOGS = {
     [
         *(pytest.param(EXPORT, body, id=f"traces, {kind}") for kind, body in BAD.items()),
         *(pytest.param(EXPORT_LOGS, body, id=f"logs, {kind}") for kind, body in BAD_LOGS.items()),
+        *(pytest.param(EXPORT_METRICS, body, id=f"metrics, {kind}") for kind, body in BAD_METRICS.items()),
     ],
 )
 def test_a_bad_request_alone_is_an_invalid_argument(shared_server, method, body):
@@ -59,6 +86,33 @@ def test_a_bad_request_alone_is_an_invalid_argument(shared_server, method, body)
             call(body, timeout=60)
     assert caught.value.code() is INVALID
     assert caught.value.details()
+
+
+def test_bad_requests_keep_no_good_one_waiting(shared_server):
+    """What the sender is to blame for is not tried again: the server stays ready, and stores what comes next."""
+    for method, good, bad in (
+        (EXPORT, GOOD, BAD),
+        (EXPORT_LOGS, GOOD_LOGS, BAD_LOGS),
+        (EXPORT_METRICS, GOOD_GAUGE, BAD_METRICS),
+    ):
+        assert shared_server.export(*bad.values(), method=method) == [INVALID] * len(bad)
+        assert shared_server.export(good, method=method) == [OK]
+    assert shared_server.get("/readyz").text == "ready\n"
+
+
+def test_a_broken_request_that_an_earlier_server_kept_for_another_try_is_given_up(tmp_path):
+    """Its sender was never told that it is stored, and what is sent meanwhile does not wait for it."""
+    directory = tmp_path / "data"
+    with ServerProcess(directory) as server:
+        assert server.stop() == 0
+    broken = frame(BAD[f"a name of {BEYOND_MEMORY[0]} bytes"])
+    Journal(directory / "inflight").write(TRACES, join([broken]), [broken.identity])
+    with ServerProcess(directory) as server:
+        assert server.export(GOOD) == [OK]
+        assert server.get("/readyz").text == "ready\n"
+        assert server.stop() == 0
+    assert list((directory / "inflight").iterdir()) == []
+    assert len(stored_spans(directory, "ServiceName")) == 1
 
 
 def test_an_empty_request_succeeds(shared_server):

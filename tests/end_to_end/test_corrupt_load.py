@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otlp_receiver import spans_in
 from otlp_requests import request
 from prometheus_client.parser import text_string_to_metric_families
+from wire_bombs import varint
 
 ROUNDS = int(os.environ.get("SPANHOUSE_CHAOS_ROUNDS", "1"))
 # Of each kind, through each door, in one round.
@@ -46,6 +47,11 @@ def corrupt(kind: str, whole: bytes, chance: random.Random) -> bytes:
         # The outer frame is right: only the engine can tell. A span's name gets a length that runs out of the span.
         at = whole.index(b"\x2a\x0fmodule.function")
         return whole[: at + 1] + b"\x7f" + whole[at + 2 :]
+    if kind == "endless":
+        # The same length, of more than any machine's memory.
+        at = whole.index(b"\x2a\x0fmodule.function") + 1
+        length = varint(1 << chance.randrange(44, 64))
+        return whole[:at] + length + whole[at + len(length) :]
     if kind == "random":
         # One in a million is a request after all, of fields that nobody knows.
         while can_be_read(noise := chance.randbytes(len(whole))):
@@ -72,6 +78,7 @@ EXPECTED = {
     "good": TAKEN,
     "truncated": REFUSED,
     "deeply malformed": REFUSED,
+    "endless": REFUSED,
     "random": REFUSED,
     "oversize": TOO_LARGE,
     # A bit of a name or of an id makes another good span, or one that is refused alone.
@@ -113,7 +120,7 @@ def span_ids(services: Iterable[str]) -> set[str]:
 
 def make_load(chance: random.Random) -> list[tuple[str, str, bytes]]:
     """(kind, service, body) in random order. Good requests have two in three of the places."""
-    kinds = [*EXPECTED, *["good"] * 9]
+    kinds = [*EXPECTED, *["good"] * 11]
     load = []
     for door in ("grpc", "http"):
         for kind in kinds:
@@ -148,7 +155,7 @@ def test_corrupt_requests_are_refused_alone_and_good_ones_stored_once(tmp_path):
     assert [one for one in sent if one.status not in EXPECTED[one.kind]] == [], f"seed {seed}"
     assert "Traceback" not in log
     good = {one.service for one in sent if one.kind == "good"}
-    assert len(good) == 2 * 10 * EACH * ROUNDS
+    assert len(good) == 2 * 12 * EACH * ROUNDS
     spans, minute, ((stored,),), ((rejected,),) = read_back(
         directory,
         "SELECT ServiceName, count(), uniqExact(SpanId) FROM otel_traces WHERE ServiceName LIKE '%-good-%' GROUP BY 1",

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanhouse_backend.errors import MalformedData, StoreUnavailable
+from spanhouse_backend.errors import MalformedData, StoreError, StoreUnavailable
 from spanhouse_backend.store.landing import Landing
 from spanhouse_backend.store.place import Group, Place
 from spanhouse_backend.store.rejection import NOTHING, Rejection
 from spanhouse_backend.store.schema import query_text
-from spanhouse_backend.store.translate import error_code, translate
+from spanhouse_backend.store.translate import error_code, lacks_memory, translate
+from spanhouse_backend.store.wholeness import is_whole
 from spanhouse_backend.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class Inserting:
             outcomes = self._remember(client, group.identities)
             self._make_durable()
         except ClickHouseError as error:
-            failure = translate(error, "storing a request")
+            failure = _failure(error, group)
             if isinstance(failure, MalformedData):
                 self._forget(group)
             else:
@@ -173,3 +174,10 @@ class Inserting:
         code = error_code(error)
         logger.warning("the engine or the disk refused", extra={"code": code, "problem": problem})
         self._watcher.engine_failed(code)
+
+
+def _failure(error: ClickHouseError, group: Group) -> StoreError:
+    """Ours for the engine's. A broken group must not count as trouble of the engine: it would be tried for ever."""
+    if lacks_memory(error) and not is_whole(group.landing, group.body):
+        return MalformedData("storing a request: not protobuf: a length in it runs past its end")
+    return translate(error, "storing a request")

@@ -25,6 +25,14 @@ MALFORMED_CODES = frozenset(
         444,  # UNKNOWN_PROTOBUF_FORMAT
     }
 )
+# What it says when it is to make room for more than there is: for rows, or for a string whose length is wrong.
+_NO_ROOM_CODES = frozenset(
+    {
+        49,  # LOGICAL_ERROR: more than an allocation may ever be
+        173,  # CANNOT_ALLOCATE_MEMORY
+        241,  # MEMORY_LIMIT_EXCEEDED
+    }
+)
 # CANNOT_COMPILE_REGEXP, and where in its message, between the pattern and an address to look at, the reason is.
 _BAD_PATTERN_CODE = 427
 # What the client adds to a server's own words.
@@ -47,6 +55,11 @@ def translate(error: ClickHouseError, doing: str) -> StoreError:
         return BadPattern(str(error), problem[1] if problem else str(error))
     kind = MalformedData if code in MALFORMED_CODES else StoreUnavailable
     return kind(f"{doing}: {bare_message(error)}")
+
+
+def lacks_memory(error: ClickHouseError) -> bool:
+    """Whether the engine could not make room for what it read; see store/wholeness.py for why that may be."""
+    return isinstance(error, DatabaseError) and error.code in _NO_ROOM_CODES
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
