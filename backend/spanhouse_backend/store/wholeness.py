@@ -32,7 +32,7 @@ def is_whole(landing: Landing, body: bytes) -> bool:
     """Whether a ProtobufList body (see ingest.framing.join) decodes to its end as what lands there."""
     try:
         parse_length_prefixed(_without_text(landing), io.BytesIO(body))
-    except DecodeError:
+    except (DecodeError, ValueError):  # the latter when it ends early, like a file whose end was lost with the power
         return False
     return True
 

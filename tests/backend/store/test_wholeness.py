@@ -67,6 +67,11 @@ def test_what_the_official_classes_write_is_whole(signal, data):
     assert is_whole(signal.landing, join(sent))
 
 
+def test_what_lost_its_end_is_not_whole():
+    body = join([frame(request("s", [1]).SerializeToString())])
+    assert not any(is_whole(TRACES.landing, body[:end]) for end in range(1, len(body)))
+
+
 def test_text_that_is_not_utf_8_is_whole():
     sent = request("s", [1]).SerializeToString().replace(b"module.function", b"module.functi\xf6n")
     assert is_whole(TRACES.landing, join([frame(sent)]))
