@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from shop_spans import FUNCTIONS
 
+# What the filter asks for the names that it offers.
+NAMES_OFFERED = re.compile(r"/api/v1/functions\?.*limit=1000(&|$)")
 INDIA = timezone(timedelta(hours=5, minutes=30))  # the zone of the browser's profile
 
 
@@ -262,3 +264,47 @@ def test_the_filter_offers_what_there_is(home):
     home.get_by_role("link", name="Without filter").click()
     expect(home.locator("tbody tr[aria-rowindex]")).to_have_count(len(FUNCTIONS))
     expect(home.locator("#filter")).to_have_value("")
+
+
+@pytest.fixture
+def names(home):
+    """Requests for the names that the filter offers, each of which waits for a test to pass it on."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    home.route(NAMES_OFFERED, hold)
+    return held
+
+
+def test_nothing_is_offered_that_is_not_for_what_is_written(home, names):
+    """While what is offered next is on its way: taken now, it would take the place of something else."""
+    home.keyboard.press("/")
+    home.keyboard.type("name")
+    offers = home.locator("#offers").get_by_role("option")
+    expect(offers).to_have_text(["resource.service.name"])
+    with home.expect_request(NAMES_OFFERED):
+        home.keyboard.type("=")
+    home.keyboard.type("GET")
+    expect(offers).to_have_count(0)
+    # Of names, one request is enough while somebody writes.
+    (route,) = names
+    route.continue_()
+    expect(offers).to_have_text(['"GET /api/orders/{id}"'])
+
+
+def test_what_is_offered_too_late_does_not_open(home, names):
+    """Whoever has asked reads the answer."""
+    home.keyboard.press("/")
+    with home.expect_request(NAMES_OFFERED):
+        home.keyboard.type("name=GET")
+    home.keyboard.press("Enter")
+    expect(home.get_by_role("heading", name="No calls here")).to_be_visible()
+    with home.expect_event("requestfinished", lambda request: NAMES_OFFERED.search(request.url)):
+        for route in names:
+            route.continue_()
+    # Nothing comes that could be waited for: if it did, it would within this time.
+    home.wait_for_timeout(500)
+    expect(home.locator("#filter")).to_be_focused()
+    expect(home.locator("#offers")).to_be_hidden()

@@ -58,7 +58,10 @@ export class FilterBox {
       "aria-controls": "offers",
       "aria-describedby": "filter-problem",
       oninput: () => this.suggest(),
-      onfocus: () => this.suggest(),
+      onfocus: () => {
+        examplesAsked.clear();
+        this.suggest();
+      },
       onblur: () => this.offer([]),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.pressed(event),
     });
@@ -71,6 +74,7 @@ export class FilterBox {
     /** @type {Offer[]} */
     this.offers = [];
     this.chosen = -1;
+    this.turn = 0; // counts what was offered
   }
 
   focus() {
@@ -133,17 +137,21 @@ export class FilterBox {
   }
 
   async suggest() {
+    // What was offered is for a text that is no more: taken now, it would come out wrong.
+    this.offer([]);
+    const { turn } = this;
     const caret = this.input.selectionStart ?? 0;
     const written = this.input.value.slice(0, caret);
     const asked = await suggestions(written, this.state, this.vocabulary).catch(() => []); // nothing is lost but a convenience
-    // Somebody may have typed on, or gone away.
-    if (document.activeElement === this.input && this.input.value.slice(0, this.input.selectionStart ?? 0) === written) {
+    // Somebody may have typed on, asked, or gone away.
+    if (turn === this.turn && document.activeElement === this.input && this.input.value.slice(0, this.input.selectionStart ?? 0) === written) {
       this.offer(asked);
     }
   }
 
   /** @param {Offer[]} offers */
   offer(offers) {
+    this.turn += 1;
     this.offers = offers;
     this.list.hidden = offers.length === 0;
     this.input.setAttribute("aria-expanded", String(offers.length > 0));
@@ -248,13 +256,28 @@ function offered(texts, begun, written, form) {
 /** @param {string} field @param {import("./state.js").State} state @param {Vocabulary} vocabulary @returns {Promise<string[]>} */
 async function examples(field, state, vocabulary) {
   if (field === "service") {
-    return (await ask("services", { limit: 100 })).rows.map(({ service }) => service);
+    return (await askOnce("services", { limit: 100 })).map(({ service }) => service);
   }
   if (field === "name" && vocabulary === SPANS) {
     const { since, until, service } = state;
-    return (await ask("functions", { since, until, service, limit: 1000 })).rows.map(({ name }) => name);
+    return (await askOnce("functions", { since, until, service, limit: 1000 })).map(({ name }) => name);
   }
   return (await attributes(state, vocabulary)).find(({ name }) => name === field)?.examples ?? [];
+}
+
+/**
+ * Answers since the field got the focus: typing on asks for nothing again, and what is offered then is there at once.
+ * @type {Map<string, Promise<import("./api.js").Row[]>>}
+ */
+const examplesAsked = new Map();
+
+/** @param {string} question @param {Record<string, string | number>} parameters */
+function askOnce(question, parameters) {
+  const of = JSON.stringify([question, parameters]);
+  const asked = examplesAsked.get(of) ?? ask(question, parameters).then(({ rows }) => rows);
+  examplesAsked.set(of, asked);
+  asked.catch(() => examplesAsked.delete(of));
+  return asked;
 }
 
 /** @type {{of: string, rows: Promise<import("./api.js").Row[]>} | undefined} */
