@@ -46,6 +46,12 @@ def signed_in(page, watch):
     return sign_in
 
 
+def sign_out(page):
+    """Until the page is loaded anew: what it shows before is gone with it."""
+    with page.expect_event("load"):
+        page.get_by_role("button", name="Sign out").click()
+
+
 def test_a_token_opens_the_view_that_was_asked_for(signed_in, tokens, served):
     """And is in no URL, no storage and no cookie that a script could read."""
     page = signed_in(tokens["read"], "/?since=24h&service=shop")
@@ -78,7 +84,7 @@ def test_signing_out_ends_it(signed_in, page, tokens, served):
     signed_in(tokens["read"])
     expect(page.get_by_role("button", name="Sign out")).to_have_attribute("title", "Signed in with the token read")
     cookies = page.context.cookies()
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     expect(page.get_by_label("Token")).to_be_visible()
     assert page.context.cookies() == []
     page.context.add_cookies(cookies)
@@ -93,7 +99,7 @@ def test_a_session_watches_and_asks_sql_if_its_token_may(signed_in, page, tokens
     expect(page.get_by_role("status").filter(has_text="Watching")).to_be_visible()
     store(served, tokens, request("watched", [7], name="shop.live"))
     expect(page.locator("tbody tr[aria-rowindex] .name")).to_have_text(["shop.live"])
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     page.get_by_label("Token").fill(tokens["analyst"])
     page.get_by_label("Token").press("Enter")
     page.get_by_role("link", name="Query", exact=True).click()
