@@ -45,6 +45,7 @@ class Worker:
     def after_fork(self) -> None:
         """Forgets the thread, which does not exist in this process."""
         self._thread: threading.Thread | None = None
+        self._starter: int | None = None  # the thread that is starting it, while that lasts
         self._lock = threading.Lock()
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._due = self._stopping = False
@@ -53,7 +54,13 @@ class Worker:
 
     @property
     def running(self) -> bool:
-        """Whether there is a thread that will do a round."""
+        """Whether there is a thread that will do a round, or another one is starting it.
+
+        Who is interrupted while it starts one, by a signal's handler that asks, is told no: it cannot go on.
+        """
+        starter = self._starter
+        if starter is not None and starter != threading.get_ident():
+            return True
         return self._thread is not None and self._thread.is_alive()
 
     def unpark(self) -> None:
@@ -80,10 +87,12 @@ class Worker:
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        me = threading.get_ident()
         try:
             with self._lock:
                 if self._thread is not None or self._stopping:
                     return
+                self._starter = me
                 self._thread = thread
             thread.start()
         except RuntimeError:
@@ -93,6 +102,9 @@ class Worker:
         except BaseException:
             self._thread = None
             raise
+        finally:
+            if self._starter == me:
+                self._starter = None
 
     def _run(self) -> None:
         idle_rounds = 0

@@ -86,6 +86,38 @@ def test_each_call_is_told_once(reporting):
     assert sink.times == times, "nothing new is not told"
 
 
+def test_a_flush_waits_for_the_thread_that_another_is_starting(reporting, monkeypatch):
+    """Between the two steps of the first call, which starts the reporter."""
+    sink = Sink()
+    reporter = reporting(sink, every_seconds=3600)
+    starting, go_on, start = threading.Event(), threading.Event(), threading.Thread.start
+
+    def slow_start(thread):
+        if thread.name == "spanhouse-report":
+            starting.set()
+            assert go_on.wait(PATIENCE_SECONDS)
+        start(thread)
+
+    @spanhouse.capture(name="report.starting")
+    def work():
+        pass
+
+    monkeypatch.setattr(threading.Thread, "start", slow_start)
+    caller = threading.Thread(target=work)
+    caller.start()
+    assert starting.wait(PATIENCE_SECONDS)
+    answers = []
+    flusher = threading.Thread(target=lambda: answers.append(reporter.flush(PATIENCE_SECONDS)))
+    flusher.start()
+    until(lambda: reporter._waiting or answers)
+    go_on.set()
+    for thread in (caller, flusher):
+        thread.join(PATIENCE_SECONDS)
+    assert answers == [True]
+    assert reporter.flush(PATIENCE_SECONDS)
+    assert sink.calls["report.starting"] == 1
+
+
 def test_calls_before_are_not_told_and_a_reset_forgets(reporting):
     """Reports begin where they were asked for; calls that `reset_stats` forgot are never told, those since then are."""
 
